@@ -1,0 +1,207 @@
+//! Permissions, grants, and the decision.
+//!
+//! | level          | read | use | update | delete | manage |
+//! |----------------|------|-----|--------|--------|--------|
+//! | NO_PERMISSIONS |      |     |        |        |        |
+//! | READ           | x    |     |        |        |        |
+//! | USE            | x    | x   |        |        |        |
+//! | EDIT           | x    | x   | x      |        |        |
+//! | MANAGE         | x    | x   | x      | x      | x      |
+//!
+//! A grant on the resource decides, also when it is lower than the default (MLflow 3.3); with none the default
+//! does. Administrators pass.
+
+use crate::error::{Refusal, Result};
+
+/// What a route wants to do to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    /// See it.
+    Read,
+    /// Call it; only gateway resources can be called.
+    Use,
+    /// Change it.
+    Update,
+    /// Remove it.
+    Delete,
+    /// Decide who may do the above.
+    Manage,
+}
+
+/// A level: a set of capabilities. They are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Shut out, whatever the default is.
+    NoPermissions,
+    /// May read.
+    Read,
+    /// May read and use (MLflow 3.9).
+    Use,
+    /// May read, use and update.
+    Edit,
+    /// May do everything.
+    Manage,
+}
+
+impl Permission {
+    /// Reads MLflow's name of it, exact upper case.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "NO_PERMISSIONS" => Some(Self::NoPermissions),
+            "READ" => Some(Self::Read),
+            "USE" => Some(Self::Use),
+            "EDIT" => Some(Self::Edit),
+            "MANAGE" => Some(Self::Manage),
+            _ => None,
+        }
+    }
+
+    /// MLflow's name of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPermissions => "NO_PERMISSIONS",
+            Self::Read => "READ",
+            Self::Use => "USE",
+            Self::Edit => "EDIT",
+            Self::Manage => "MANAGE",
+        }
+    }
+
+    /// Whether the level holds the capability.
+    pub fn allows(self, capability: Capability) -> bool {
+        let least = match capability {
+            Capability::Read => Self::Read,
+            Capability::Use => Self::Use,
+            Capability::Update => Self::Edit,
+            Capability::Delete | Capability::Manage => Self::Manage,
+        };
+        self >= least
+    }
+}
+
+/// What a grant can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An experiment, by its id.
+    Experiment,
+    /// A registered model or a prompt, by its name.
+    RegisteredModel,
+}
+
+impl Kind {
+    /// Reads MLflow's name of a resource type; a prompt is a registered model.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "experiment" => Some(Self::Experiment),
+            "registered_model" | "prompt" => Some(Self::RegisteredModel),
+            _ => None,
+        }
+    }
+
+    /// MLflow's name of the type, also in D1.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Experiment => "experiment",
+            Self::RegisteredModel => "registered_model",
+        }
+    }
+}
+
+/// One experiment or one registered model.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Resource {
+    /// Which of the two.
+    pub kind: Kind,
+    /// Id or name.
+    pub id: String,
+}
+
+impl Resource {
+    /// The experiment of this id, which must be in its one spelling.
+    ///
+    /// MLflow's stores read ids with Python's `int`: `01`, `1_0`, ` 1` and `٣` are experiments too. A grant on `1`
+    /// has to decide about them, so that no other spelling is let through.
+    pub fn experiment(id: &str) -> Result<Self> {
+        let digits = id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
+        let word = id.starts_with(|c: char| c.is_ascii_alphabetic())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if id.is_empty() || !(digits || word) {
+            return Err(Refusal::invalid(format!("Invalid experiment ID: '{id}'.")));
+        }
+        Ok(Self { kind: Kind::Experiment, id: id.to_owned() })
+    }
+
+    /// The registered model of this name.
+    pub fn registered_model(name: &str) -> Self {
+        Self { kind: Kind::RegisteredModel, id: name.to_owned() }
+    }
+}
+
+/// Some of a user's grants.
+#[derive(Clone, Debug, Default)]
+pub struct Grants(pub Vec<(Resource, Permission)>);
+
+impl Grants {
+    /// The level on a resource: the grant's, or else the default.
+    pub fn level(&self, resource: &Resource, default: Permission) -> Permission {
+        self.0.iter().find(|(granted, _)| granted == resource).map_or(default, |(_, level)| *level)
+    }
+}
+
+/// Who asks, verified.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Row of the users table.
+    pub id: i64,
+    /// The name.
+    pub username: String,
+    /// Whether every check passes.
+    pub is_admin: bool,
+}
+
+/// Decides one demand. The refusal says in the log who lacked what.
+pub fn decide(
+    caller: &Caller,
+    grants: &Grants,
+    default: Permission,
+    capability: Capability,
+    resource: &Resource,
+) -> Result<()> {
+    let level = grants.level(resource, default);
+    if caller.is_admin || level.allows(capability) {
+        return Ok(());
+    }
+    Err(Refusal::denied(format!(
+        "user {} holds {} on {} {}, {capability:?} is needed",
+        caller.id,
+        level.as_str(),
+        resource.kind.as_str(),
+        resource.id
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_experiment_has_one_spelling() {
+        for good in ["0", "1", "10", "748392016574839201", "exp-a_1"] {
+            assert!(Resource::experiment(good).is_ok(), "{good}");
+        }
+        for bad in ["", "01", "00", "1_0", " 1", "1 ", "+1", "-1", "1.0", "1e0", "٣", "1\n", "1/2", "a b"] {
+            assert!(Resource::experiment(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_grant_decides_also_when_it_is_lower_than_the_default() {
+        let one = Resource::registered_model("m");
+        let grants = Grants(vec![(one.clone(), Permission::NoPermissions)]);
+        assert_eq!(grants.level(&one, Permission::Manage), Permission::NoPermissions);
+        assert_eq!(grants.level(&Resource::registered_model("n"), Permission::Edit), Permission::Edit);
+        // the same name of another kind is another resource
+        let other = Resource { kind: Kind::Experiment, id: "m".into() };
+        assert_eq!(grants.level(&other, Permission::Read), Permission::Read);
+    }
+}

@@ -1,0 +1,118 @@
+//! `users/…`
+
+use serde_json::{Value, json};
+
+use super::{no_user, not_text, ok, parameter, text};
+use crate::access::{Caller, Kind};
+use crate::directory::{Database, User};
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+use crate::http::Response;
+use crate::origin::Origin;
+use crate::request::Call;
+use crate::request::json::Json;
+
+const EMPTY: &str = "Username and password cannot be empty.";
+
+/// The user of MLflow 3.3.2, which later clients read too.
+fn full(user: &User) -> Value {
+    let grants = |kind: Kind, key: &str| -> Vec<Value> {
+        let of_kind = user.grants.0.iter().filter(|(resource, _)| resource.kind == kind);
+        of_kind
+            .map(|(resource, level)| json!({ key: resource.id, "permission": level.as_str(), "user_id": user.id }))
+            .collect()
+    };
+    json!({
+        "id": user.id,
+        "username": user.username,
+        "is_admin": user.is_admin,
+        "experiment_permissions": grants(Kind::Experiment, "experiment_id"),
+        "registered_model_permissions": grants(Kind::RegisteredModel, "name"),
+    })
+}
+
+pub async fn create<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    // MLflow up to 3.12 compares the whole field
+    if call.content_type.as_deref() != Some("application/json") {
+        return Err(Refusal::text("Invalid content type. Must be application/json"));
+    }
+    let (username, password) = (parameter(call, "username")?, parameter(call, "password")?);
+    let is_empty = |value: &Json| matches!(value, Json::Null) || value.text() == Some("");
+    if is_empty(&username) || is_empty(&password) {
+        return Err(Refusal::text(EMPTY));
+    }
+    let username = username.text().ok_or_else(|| not_text("username"))?;
+    let password = password.text().ok_or_else(|| not_text("password"))?;
+    let user = add(gate, username, password).await?.ok_or_else(|| {
+        Refusal::mlflow(Code::ResourceAlreadyExists, format!("User (username={username}) already exists."))
+    })?;
+    Ok(ok(json!({ "user": full(&user) })))
+}
+
+/// Adds a user who is no administrator; `None` if the name is taken.
+pub async fn add<D: Database, O>(gate: &Gate<'_, D, O>, username: &str, password: &str) -> Result<Option<User>> {
+    if username.is_empty() || password.is_empty() {
+        return Err(Refusal::text(EMPTY));
+    }
+    let hash = gate.hash_new(password)?;
+    let id = gate.directory.create_user(username, &hash).await?;
+    Ok(id.map(|id| User { id, username: username.to_owned(), is_admin: false, grants: Default::default() }))
+}
+
+pub async fn get<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    let username = text(call, "username")?;
+    let user = gate.directory.user(&username).await?.ok_or_else(|| no_user(&username))?;
+    Ok(ok(json!({ "user": full(&user) })))
+}
+
+pub async fn list<D: Database, O: Origin>(gate: &Gate<'_, D, O>) -> Result<Response<O::Stream>> {
+    let users = gate.directory.users().await?;
+    let users: Vec<Value> = users
+        .iter()
+        .map(|user| json!({ "id": user.id, "username": user.username, "is_admin": user.is_admin, "roles": [] }))
+        .collect();
+    Ok(ok(json!({ "users": users })))
+}
+
+pub fn current<S>(caller: &Caller) -> Response<S> {
+    let user = json!({ "id": caller.id, "is_admin": caller.is_admin, "username": caller.username });
+    ok(json!({ "is_basic_auth": true, "user": user }))
+}
+
+/// The 12 characters hold here too: MLflow 3.3 took any password (CVE-2025-11200). `null` changes nothing.
+pub async fn update_password<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+) -> Result<Response<O::Stream>> {
+    let username = text(call, "username")?;
+    let found = match parameter(call, "password")? {
+        Json::Null => gate.directory.has_user(&username).await?,
+        Json::Text(password) => gate.directory.set_password(&username, &gate.hash_new(&password)?).await?,
+        _ => return Err(not_text("password")),
+    };
+    if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+}
+
+/// Real booleans, and 0 and 1 as SQLAlchemy takes them. `null` changes nothing.
+pub async fn update_admin<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+) -> Result<Response<O::Stream>> {
+    let username = text(call, "username")?;
+    let is_admin = match parameter(call, "is_admin")? {
+        Json::Null => None,
+        Json::Bool(value) => Some(value),
+        Json::Number(digit) if digit == "0" || digit == "1" => Some(digit == "1"),
+        _ => return Err(Refusal::invalid("Invalid value for parameter 'is_admin': a boolean is expected.")),
+    };
+    let found = match is_admin {
+        None => gate.directory.has_user(&username).await?,
+        Some(is_admin) => gate.directory.set_admin(&username, is_admin).await?,
+    };
+    if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+}
+
+pub async fn delete<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    let username = text(call, "username")?;
+    if gate.directory.delete_user(&username).await? { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+}

@@ -1,0 +1,87 @@
+//! The variables and secrets of the Worker, parsed once per isolate and refused when wrong.
+
+use crate::access::Permission;
+use crate::identity::password::Method as HashMethod;
+use crate::identity::secret::Secret;
+
+/// The password that MLflow 2.22 to 3.12 shipped with; known to everybody (CVE-2026-2635).
+pub const DEFAULT_PASSWORD: &str = "password1234";
+
+/// What an operator configures. README lists the variables.
+pub struct Config {
+    /// `ORIGIN_URL`: the MLflow server, without a slash at the end.
+    pub origin: String,
+    /// `ORIGIN_AUTHORIZATION`: what the origin gets as Authorization, if anything.
+    pub origin_authorization: Option<Secret>,
+    /// `ORIGIN_TIMEOUT_SECONDS`: how long the origin may take to begin its answer.
+    pub origin_timeout_seconds: u32,
+    /// `ADMIN_USERNAME`: name of the first administrator.
+    pub admin_username: String,
+    /// `ADMIN_PASSWORD`: used only while the users table is empty.
+    pub admin_password: Option<Secret>,
+    /// `ALLOW_DEFAULT_PASSWORD`: `true` lets `password1234` through; for a laptop only.
+    pub allow_default_password: bool,
+    /// `DEFAULT_PERMISSION`: what a user without a grant holds on every resource.
+    pub default_permission: Permission,
+    /// `PASSWORD_HASH`: how new passwords are hashed.
+    pub password_hash: HashMethod,
+    /// `SECRET_KEY`: signs the sign-up form.
+    pub secret_key: Option<Secret>,
+    /// `BODY_LIMIT_BYTES`: the longest body that is read to decide; longer is 413. Streams have no limit here.
+    pub body_limit: usize,
+    /// `STATIC_PREFIX`: the origin's `--static-prefix`, empty or `/something`.
+    pub static_prefix: String,
+}
+
+impl Config {
+    /// Reads every variable by its name through `get`; empty counts as absent.
+    ///
+    /// The error says which variable is wrong and never holds a secret's value.
+    pub fn parse(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let get = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let secret = |name: &str| get(name).map(Secret::new);
+        let origin = get("ORIGIN_URL").ok_or("ORIGIN_URL is not set: the address of the MLflow server.")?;
+        if !(origin.starts_with("http://") || origin.starts_with("https://")) {
+            return Err(format!("ORIGIN_URL must be an http or https URL, not '{origin}'."));
+        }
+        let static_prefix = get("STATIC_PREFIX").unwrap_or_default();
+        if !static_prefix.is_empty() && (!static_prefix.starts_with('/') || static_prefix.ends_with('/')) {
+            return Err("STATIC_PREFIX must begin with a slash and not end with one.".to_owned());
+        }
+        Ok(Self {
+            origin: origin.trim_end_matches('/').to_owned(),
+            origin_authorization: secret("ORIGIN_AUTHORIZATION"),
+            origin_timeout_seconds: number(&get, "ORIGIN_TIMEOUT_SECONDS", 120)?,
+            admin_username: get("ADMIN_USERNAME").unwrap_or_else(|| "admin".to_owned()),
+            admin_password: secret("ADMIN_PASSWORD"),
+            allow_default_password: flag(&get, "ALLOW_DEFAULT_PASSWORD")?,
+            default_permission: match get("DEFAULT_PERMISSION") {
+                None => Permission::Read,
+                Some(name) => Permission::parse(&name)
+                    .ok_or_else(|| format!("DEFAULT_PERMISSION is not a permission: '{name}'."))?,
+            },
+            password_hash: match get("PASSWORD_HASH") {
+                None => HashMethod::default(),
+                Some(text) => HashMethod::parse(&text)
+                    .ok_or_else(|| format!("PASSWORD_HASH is not a method that we can compute: '{text}'."))?,
+            },
+            secret_key: secret("SECRET_KEY"),
+            body_limit: number(&get, "BODY_LIMIT_BYTES", 10 * 1024 * 1024)? as usize,
+            static_prefix,
+        })
+    }
+}
+
+fn number(get: &impl Fn(&str) -> Option<String>, name: &str, default: u32) -> Result<u32, String> {
+    get(name).map_or(Ok(default), |text| {
+        text.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("{name} must be a positive number, not '{text}'."))
+    })
+}
+
+fn flag(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool, String> {
+    match get(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(format!("{name} must be true or false, not '{other}'.")),
+    }
+}

@@ -1,0 +1,377 @@
+//! Every SQL statement of the project, behind one trait.
+//!
+//! [`Database`] is D1 in the Worker and SQLite in memory in the native tests: the same text runs on both. A statement
+//! that writes returns the rows that it touched, so that one round trip both acts and tells what happened.
+
+#[cfg(target_arch = "wasm32")]
+pub mod d1;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::access::{Caller, Grants, Kind, Permission, Resource};
+use crate::error::{Code, Refusal, Result};
+use crate::identity::password::PasswordHash;
+
+/// A statement and the values of `?1`, `?2`, …
+pub struct Statement {
+    /// SQLite's dialect.
+    pub sql: &'static str,
+    /// In order.
+    pub values: Vec<Value>,
+}
+
+/// A bound value.
+pub enum Value {
+    /// TEXT
+    Text(String),
+    /// INTEGER; D1 binds numbers as doubles, ids stay far below 2^53.
+    Integer(i64),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+/// What went wrong, for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("the directory failed: {0}")]
+pub struct DatabaseError(pub String);
+
+/// An SQLite that runs statements.
+#[allow(async_fn_in_trait)] // one thread: no Send bound is wanted
+pub trait Database {
+    /// Runs the statements as one transaction and gives the rows of each. A row that does not fit `T` is an error.
+    async fn run<T: DeserializeOwned>(
+        &self,
+        statements: Vec<Statement>,
+    ) -> std::result::Result<Vec<Vec<T>>, DatabaseError>;
+}
+
+macro_rules! sql {
+    ($sql:expr $(, $value:expr)*) => { Statement { sql: $sql, values: vec![$($value.into()),*] } };
+}
+
+const IDENTIFY: &str = "
+    SELECT u.id, u.username, u.password_hash, u.is_admin, g.resource_type, g.resource_id, g.permission
+    FROM users AS u
+    LEFT JOIN json_each(?2) AS wanted
+    LEFT JOIN grants AS g ON g.user_id = u.id
+      AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1
+    WHERE u.username = ?1";
+const GRANTS: &str = "
+    SELECT g.resource_type, g.resource_id, g.permission
+    FROM json_each(?2) AS wanted
+    JOIN grants AS g ON g.user_id = ?1
+      AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1";
+const ANY_USER: &str = "SELECT EXISTS (SELECT 1 FROM users) AS id";
+const FIRST_ADMIN: &str = "
+    INSERT INTO users (username, password_hash, is_admin)
+    SELECT ?1, ?2, 1 WHERE NOT EXISTS (SELECT 1 FROM users) RETURNING id";
+const USER_AND_GRANTS: &str = "
+    SELECT u.id, u.username, u.is_admin, g.resource_type, g.resource_id, g.permission
+    FROM users AS u LEFT JOIN grants AS g ON g.user_id = u.id
+    WHERE u.username = ?1 ORDER BY g.resource_type, g.resource_id";
+const USERS: &str = "SELECT id, username, is_admin FROM users ORDER BY id";
+const CREATE_USER: &str = "
+    INSERT INTO users (username, password_hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
+const USER_ID: &str = "SELECT id FROM users WHERE username = ?1";
+const SET_PASSWORD: &str = "UPDATE users SET password_hash = ?2 WHERE username = ?1 RETURNING id";
+const SET_ADMIN: &str = "UPDATE users SET is_admin = ?2 WHERE username = ?1 RETURNING id";
+const DELETE_USER: &str = "DELETE FROM users WHERE username = ?1 RETURNING id";
+const CREATE_GRANT: &str = "
+    INSERT INTO grants (user_id, resource_type, resource_id, permission)
+    SELECT id, ?2, ?3, ?4 FROM users WHERE username = ?1
+    ON CONFLICT DO NOTHING RETURNING user_id AS id, permission";
+const GET_GRANT: &str = "
+    SELECT user_id AS id, permission FROM grants
+    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND resource_type = ?2 AND resource_id = ?3";
+const UPDATE_GRANT: &str = "
+    UPDATE grants SET permission = ?4
+    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND resource_type = ?2 AND resource_id = ?3
+    RETURNING user_id AS id, permission";
+const DELETE_GRANT: &str = "
+    DELETE FROM grants
+    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND resource_type = ?2 AND resource_id = ?3
+    RETURNING user_id AS id, permission";
+const OWN: &str = "
+    INSERT INTO grants (user_id, resource_type, resource_id, permission) VALUES (?1, ?2, ?3, 'MANAGE')
+    ON CONFLICT DO UPDATE SET permission = 'MANAGE' RETURNING user_id AS id";
+const FORGET: &str = "DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
+const MOVE: &str = "
+    UPDATE grants SET resource_id = ?3 WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
+
+/// A user as the endpoints show it.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Row id.
+    pub id: i64,
+    /// Name.
+    pub username: String,
+    /// Whether an administrator.
+    pub is_admin: bool,
+    /// All grants, by type and then by id.
+    pub grants: Grants,
+}
+
+/// What became of a change to a grant.
+pub enum Change {
+    /// It was there (or was made), for the user of this id, with this level.
+    Done(i64, Permission),
+    /// There is no such user.
+    NoUser,
+    /// The user has no such grant, or, when one was to be made, has one already.
+    NotSo,
+}
+
+/// A grant of the classic API: whose and on what.
+pub struct GrantKey<'a> {
+    /// The user's name.
+    pub username: &'a str,
+    /// The resource.
+    pub resource: &'a Resource,
+}
+
+/// The users and grants.
+pub struct Directory<D>(pub D);
+
+impl<D: Database> Directory<D> {
+    /// Who has this name, with the stored hash and the grants on the wanted resources: one statement.
+    pub async fn identify(
+        &self,
+        username: &str,
+        wanted: &[Resource],
+    ) -> Result<Option<(Caller, PasswordHash, Grants)>> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: i64,
+            username: String,
+            password_hash: PasswordHash,
+            is_admin: i64,
+            #[serde(flatten)]
+            grant: GrantRow,
+        }
+        let rows: Vec<Row> = self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str())).await?;
+        let mut user = None;
+        let mut grants = Grants::default();
+        for row in rows {
+            grants.0.extend(row.grant.read()?);
+            let caller = Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0 };
+            user.get_or_insert((caller, row.password_hash));
+        }
+        Ok(user.map(|(caller, hash)| (caller, hash, grants)))
+    }
+
+    /// A user's grants on these resources.
+    pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
+        let rows: Vec<GrantRow> = self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?;
+        collect(rows)
+    }
+
+    /// Whether there is any user at all.
+    pub async fn has_users(&self) -> Result<bool> {
+        let rows: Vec<Id> = self.query(sql!(ANY_USER)).await?;
+        Ok(rows.first().is_some_and(|row| row.id != 0))
+    }
+
+    /// Makes the first administrator, unless somebody else was faster.
+    pub async fn create_first_admin(&self, username: &str, hash: &PasswordHash) -> Result<()> {
+        let _rows: Vec<Id> = self.query(sql!(FIRST_ADMIN, username, hash.expose())).await?;
+        Ok(())
+    }
+
+    /// One user with all grants.
+    pub async fn user(&self, username: &str) -> Result<Option<User>> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: i64,
+            username: String,
+            is_admin: i64,
+            #[serde(flatten)]
+            grant: GrantRow,
+        }
+        let rows: Vec<Row> = self.query(sql!(USER_AND_GRANTS, username)).await?;
+        let mut user: Option<User> = None;
+        for row in rows {
+            let grant = row.grant.read()?;
+            user.get_or_insert_with(|| User {
+                id: row.id,
+                username: row.username,
+                is_admin: row.is_admin != 0,
+                grants: Grants::default(),
+            })
+            .grants
+            .0
+            .extend(grant);
+        }
+        Ok(user)
+    }
+
+    /// Every user, without grants.
+    pub async fn users(&self) -> Result<Vec<User>> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: i64,
+            username: String,
+            is_admin: i64,
+        }
+        let rows: Vec<Row> = self.query(sql!(USERS)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| User {
+                id: row.id,
+                username: row.username,
+                is_admin: row.is_admin != 0,
+                grants: Grants::default(),
+            })
+            .collect())
+    }
+
+    /// The new user's id; `None` if the name is taken.
+    pub async fn create_user(&self, username: &str, hash: &PasswordHash) -> Result<Option<i64>> {
+        self.id(sql!(CREATE_USER, username, hash.expose())).await
+    }
+
+    /// Whether there is a user of that name.
+    pub async fn has_user(&self, username: &str) -> Result<bool> {
+        Ok(self.id(sql!(USER_ID, username)).await?.is_some())
+    }
+
+    /// Whether there was a user whose password could be changed.
+    pub async fn set_password(&self, username: &str, hash: &PasswordHash) -> Result<bool> {
+        Ok(self.id(sql!(SET_PASSWORD, username, hash.expose())).await?.is_some())
+    }
+
+    /// Whether there was a user to make, or to no longer have as, an administrator.
+    pub async fn set_admin(&self, username: &str, is_admin: bool) -> Result<bool> {
+        Ok(self.id(sql!(SET_ADMIN, username, i64::from(is_admin))).await?.is_some())
+    }
+
+    /// Whether there was a user to delete. All grants of the user go too.
+    pub async fn delete_user(&self, username: &str) -> Result<bool> {
+        Ok(self.id(sql!(DELETE_USER, username)).await?.is_some())
+    }
+
+    /// Makes a grant; one that is there already stays as it is.
+    pub async fn create_grant(&self, key: &GrantKey<'_>, level: Permission) -> Result<Change> {
+        self.change(key, CREATE_GRANT, Some(level)).await
+    }
+
+    /// Reads a grant.
+    pub async fn get_grant(&self, key: &GrantKey<'_>) -> Result<Change> {
+        self.change(key, GET_GRANT, None).await
+    }
+
+    /// Changes the level of a grant.
+    pub async fn update_grant(&self, key: &GrantKey<'_>, level: Permission) -> Result<Change> {
+        self.change(key, UPDATE_GRANT, Some(level)).await
+    }
+
+    /// Takes a grant back.
+    pub async fn delete_grant(&self, key: &GrantKey<'_>) -> Result<Change> {
+        self.change(key, DELETE_GRANT, None).await
+    }
+
+    /// Gives MANAGE to the creator, whatever was there before.
+    pub async fn own(&self, user_id: i64, resource: &Resource) -> Result<()> {
+        self.id(sql!(OWN, user_id, resource.kind.as_str(), resource.id.as_str())).await.map(drop)
+    }
+
+    /// Takes back everybody's grants on a resource that is gone.
+    pub async fn forget(&self, resource: &Resource) -> Result<()> {
+        self.id(sql!(FORGET, resource.kind.as_str(), resource.id.as_str())).await.map(drop)
+    }
+
+    /// Moves everybody's grants to the new name. Grants that the new name had belong to a model that is no more.
+    pub async fn rename(&self, kind: Kind, old: &str, new: &str) -> Result<()> {
+        let statements = vec![sql!(FORGET, kind.as_str(), new), sql!(MOVE, kind.as_str(), old, new)];
+        self.run::<Id>(statements).await.map(drop)
+    }
+
+    async fn change(&self, key: &GrantKey<'_>, sql: &'static str, level: Option<Permission>) -> Result<Change> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: i64,
+            #[serde(default)]
+            permission: Option<String>,
+        }
+        let mut change = sql!(sql, key.username, key.resource.kind.as_str(), key.resource.id.as_str());
+        change.values.extend(level.map(|level| Value::from(level.as_str())));
+        let results: Vec<Vec<Row>> = self.run(vec![sql!(USER_ID, key.username), change]).await?;
+        match results.as_slice() {
+            [user, _] if user.is_empty() => Ok(Change::NoUser),
+            [_, rows] => match rows.first() {
+                None => Ok(Change::NotSo),
+                Some(row) => Ok(Change::Done(row.id, level_of(row.permission.as_deref().unwrap_or_default())?)),
+            },
+            _ => Err(fault("a batch of two gave another number of results".to_owned())),
+        }
+    }
+
+    async fn id(&self, statement: Statement) -> Result<Option<i64>> {
+        let rows: Vec<Id> = self.query(statement).await?;
+        Ok(rows.first().map(|row| row.id))
+    }
+
+    async fn query<T: DeserializeOwned>(&self, statement: Statement) -> Result<Vec<T>> {
+        Ok(self.run(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>> {
+        self.0.run(statements).await.map_err(|error| fault(error.to_string()))
+    }
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: i64,
+}
+
+/// The columns of a grant; all are null where a LEFT JOIN found none.
+#[derive(Deserialize)]
+struct GrantRow {
+    resource_type: Option<String>,
+    resource_id: Option<String>,
+    permission: Option<String>,
+}
+
+impl GrantRow {
+    fn read(self) -> Result<Option<(Resource, Permission)>> {
+        let (Some(kind), Some(id), Some(level)) = (self.resource_type, self.resource_id, self.permission) else {
+            return Ok(None);
+        };
+        let kind = Kind::parse(&kind).ok_or_else(|| fault(format!("unknown resource type '{kind}'")))?;
+        Ok(Some((Resource { kind, id }, level_of(&level)?)))
+    }
+}
+
+fn collect(rows: Vec<GrantRow>) -> Result<Grants> {
+    let mut grants = Grants::default();
+    for row in rows {
+        grants.0.extend(row.read()?);
+    }
+    Ok(grants)
+}
+
+/// A level that we do not know must not count as none: the default could be higher.
+fn level_of(name: &str) -> Result<Permission> {
+    Permission::parse(name).ok_or_else(|| fault(format!("unknown permission '{name}'")))
+}
+
+/// The resources as `[["experiment","1"],…]`: one bound value however many there are.
+fn wanted_json(wanted: &[Resource]) -> String {
+    let pairs: Vec<_> = wanted.iter().map(|r| (r.kind.as_str(), r.id.as_str())).collect();
+    serde_json::json!(pairs).to_string()
+}
+
+fn fault(because: String) -> Refusal {
+    Refusal::fault(Code::TemporarilyUnavailable, "The user directory cannot be read at the moment.", because)
+}

@@ -1,0 +1,206 @@
+//! What a client is told, and what only the log is told.
+//!
+//! Which one to use: [`Refusal::unauthenticated`] when we do not know who it is, [`Refusal::denied`] when we do
+//! and it may not, [`Refusal::invalid`] when the request can be read in two ways or lacks something,
+//! [`Refusal::mlflow`] for the errors that MLflow itself has a code for, [`Refusal::page`] where Flask answers
+//! before MLflow does, [`Refusal::fault`] when something of ours or of the origin's failed.
+
+use crate::http::Response;
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The error codes of MLflow that we use, with their statuses (`mlflow/exceptions.py`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// 400
+    InvalidParameterValue,
+    /// 400
+    BadRequest,
+    /// 400
+    ResourceAlreadyExists,
+    /// 403
+    PermissionDenied,
+    /// 404
+    ResourceDoesNotExist,
+    /// 413
+    RequestTooLarge,
+    /// 500
+    InternalError,
+    /// 502
+    BadGateway,
+    /// 503
+    TemporarilyUnavailable,
+    /// 504
+    DeadlineExceeded,
+}
+
+impl Code {
+    /// HTTP status and MLflow's name. A client knows the failures of a gateway as TEMPORARILY_UNAVAILABLE.
+    fn parts(self) -> (u16, &'static str) {
+        match self {
+            Self::InvalidParameterValue => (400, "INVALID_PARAMETER_VALUE"),
+            Self::BadRequest => (400, "BAD_REQUEST"),
+            Self::ResourceAlreadyExists => (400, "RESOURCE_ALREADY_EXISTS"),
+            Self::PermissionDenied => (403, "PERMISSION_DENIED"),
+            Self::ResourceDoesNotExist => (404, "RESOURCE_DOES_NOT_EXIST"),
+            Self::RequestTooLarge => (413, "INVALID_PARAMETER_VALUE"),
+            Self::InternalError => (500, "INTERNAL_ERROR"),
+            Self::BadGateway => (502, "TEMPORARILY_UNAVAILABLE"),
+            Self::TemporarilyUnavailable => (503, "TEMPORARILY_UNAVAILABLE"),
+            Self::DeadlineExceeded => (504, "DEADLINE_EXCEEDED"),
+        }
+    }
+}
+
+/// The pages of werkzeug that an MLflow client may meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// 400, with the sentence that says what is wrong.
+    BadRequest(&'static str),
+    /// 404
+    NotFound,
+    /// 405, with the methods that exist.
+    MethodNotAllowed(String),
+    /// 415
+    UnsupportedMediaType,
+}
+
+/// werkzeug's sentence for a body that it could not read.
+pub const UNREADABLE: &str = "The browser (or proxy) sent a request that this server could not understand.";
+
+#[derive(Debug)]
+enum Told {
+    Unauthenticated,
+    Denied,
+    Error(Code, String),
+    Missing(String),
+    Page(Page),
+    Text(&'static str),
+}
+
+/// A request that is not served: what the client sees, and why, for the log.
+#[derive(Debug)]
+pub struct Refusal {
+    told: Told,
+    because: String,
+}
+
+/// Short for what nearly every step of the gate gives.
+pub type Result<T> = std::result::Result<T, Refusal>;
+
+impl Refusal {
+    /// 401: credentials are missing or wrong. `because` never holds any part of them.
+    pub fn unauthenticated(because: impl Into<String>) -> Self {
+        Self { told: Told::Unauthenticated, because: because.into() }
+    }
+
+    /// 403: the caller may not do this.
+    pub fn denied(because: impl Into<String>) -> Self {
+        Self { told: Told::Denied, because: because.into() }
+    }
+
+    /// 400 INVALID_PARAMETER_VALUE with this message.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::mlflow(Code::InvalidParameterValue, message)
+    }
+
+    /// 400 INVALID_PARAMETER_VALUE for a parameter that is not there, in MLflow's words.
+    pub fn missing(parameter: &str) -> Self {
+        Self { told: Told::Missing(parameter.to_owned()), because: format!("parameter '{parameter}' is missing") }
+    }
+
+    /// An error in MLflow's shape.
+    pub fn mlflow(code: Code, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { because: message.clone(), told: Told::Error(code, message) }
+    }
+
+    /// A failure of ours or of the origin's: `message` for the client, `because` for the log alone.
+    pub fn fault(code: Code, message: impl Into<String>, because: impl Into<String>) -> Self {
+        Self { told: Told::Error(code, message.into()), because: because.into() }
+    }
+
+    /// A page of werkzeug.
+    pub fn page(page: Page) -> Self {
+        Self { because: format!("{page:?}"), told: Told::Page(page) }
+    }
+
+    /// 400 with a line of plain text.
+    pub fn text(line: &'static str) -> Self {
+        Self { told: Told::Text(line), because: line.to_owned() }
+    }
+
+    /// Whether the origin refuses such a request as well, so that it can say so itself to an administrator.
+    pub fn is_left_to_origin(&self) -> bool {
+        matches!(self.told, Told::Missing(_) | Told::Page(Page::UnsupportedMediaType))
+    }
+
+    /// The reason, for the log.
+    pub fn because(&self) -> &str {
+        &self.because
+    }
+
+    /// What the client gets.
+    pub fn into_response<S>(self) -> Response<S> {
+        match self.told {
+            Told::Unauthenticated => {
+                let mut response = Response::new(401, HTML, NOT_AUTHENTICATED);
+                response.headers.append("WWW-Authenticate", "Basic realm=\"mlflow\"");
+                response
+            }
+            Told::Denied => Response::new(403, HTML, "Permission denied"),
+            Told::Error(code, message) => error(code, message),
+            Told::Missing(parameter) => error(
+                Code::InvalidParameterValue,
+                format!(
+                    "Missing value for required parameter '{parameter}'. \
+                     See the API docs for more information about request parameters."
+                ),
+            ),
+            Told::Page(page) => page.into_response(),
+            Told::Text(line) => Response::new(400, HTML, line),
+        }
+    }
+}
+
+/// An error in MLflow's shape, with the blanks of Python's `json.dumps`.
+fn error<S>(code: Code, message: String) -> Response<S> {
+    let (status, name) = code.parts();
+    let message = serde_json::Value::String(message);
+    Response::new(status, "application/json", format!("{{\"error_code\": \"{name}\", \"message\": {message}}}"))
+}
+
+// MLflow's Python client and its tests match on these two texts; they are not JSON on purpose.
+const NOT_AUTHENTICATED: &str = "You are not authenticated. Please see \
+    https://www.mlflow.org/docs/latest/auth/index.html#authenticating-to-mlflow on how to authenticate.";
+
+impl Page {
+    fn into_response<S>(self) -> Response<S> {
+        let (status, title, sentence) = match &self {
+            Self::BadRequest(sentence) => (400, "Bad Request", *sentence),
+            Self::NotFound => (
+                404,
+                "Not Found",
+                "The requested URL was not found on the server. If you entered the URL manually please check \
+                 your spelling and try again.",
+            ),
+            Self::MethodNotAllowed(_) => {
+                (405, "Method Not Allowed", "The method is not allowed for the requested URL.")
+            }
+            Self::UnsupportedMediaType => (
+                415,
+                "Unsupported Media Type",
+                "Did not attempt to load JSON data because the request Content-Type was not \
+                 &#39;application/json&#39;.",
+            ),
+        };
+        let body = format!(
+            "<!doctype html>\n<html lang=en>\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{sentence}</p>\n"
+        );
+        let mut response = Response::new(status, HTML, body);
+        if let Self::MethodNotAllowed(allow) = self {
+            response.headers.append("Allow", allow);
+        }
+        response
+    }
+}

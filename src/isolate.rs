@@ -1,0 +1,45 @@
+//! What an isolate remembers between requests. Nothing here can allow what the directory would refuse.
+
+use std::cell::{Cell, RefCell};
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use crate::identity::verified::Verified;
+use crate::origin::parents::Parent;
+use crate::request::Subject;
+
+const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+
+/// The memory of an isolate; bounded.
+pub struct Isolate {
+    /// Credentials that matched.
+    pub verified: RefCell<Verified>,
+    /// Run or logged model to its experiment, which never changes.
+    pub parents: RefCell<LruCache<Subject, Parent>>,
+    /// Whether the users table is known to hold somebody.
+    pub has_users: Cell<bool>,
+    hashes: Cell<u64>,
+}
+
+impl Isolate {
+    /// An empty memory; `key` is random.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self {
+            verified: RefCell::new(Verified::new(key)),
+            parents: RefCell::new(LruCache::new(PARENTS)),
+            has_users: Cell::new(false),
+            hashes: Cell::new(0),
+        }
+    }
+
+    /// Counts a password hash that is about to be computed.
+    pub fn count_hash(&self) {
+        self.hashes.set(self.hashes.get() + 1);
+    }
+
+    /// How many password hashes were computed.
+    pub fn hashes(&self) -> u64 {
+        self.hashes.get()
+    }
+}

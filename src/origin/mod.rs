@@ -1,0 +1,83 @@
+//! The MLflow server behind us: forwarding, look-ups of parents, and what its answers imply.
+
+#[cfg(target_arch = "wasm32")]
+pub mod fetch;
+pub mod filter;
+pub mod headers;
+pub mod parents;
+pub mod settle;
+
+use crate::error::{Code, Refusal, Result};
+use crate::http::{Body, ByteStream, Headers, Method, Response};
+
+/// A request to the origin.
+pub struct OriginRequest<S> {
+    /// The method.
+    pub method: Method,
+    /// Path and query, encoded.
+    pub target: String,
+    /// The header fields.
+    pub headers: Headers,
+    /// The body.
+    pub body: Body<S>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// Nobody listens, or the connection broke.
+    #[error("the origin cannot be reached: {0}")]
+    Unreachable(String),
+    /// The answer did not begin in time.
+    #[error("the origin did not answer within {0} s")]
+    Timeout(u32),
+}
+
+impl From<OriginError> for Refusal {
+    fn from(error: OriginError) -> Self {
+        match error {
+            OriginError::Unreachable(_) => {
+                Self::fault(Code::BadGateway, "The MLflow server cannot be reached.", error.to_string())
+            }
+            OriginError::Timeout(_) => {
+                Self::fault(Code::DeadlineExceeded, "The MLflow server did not answer in time.", error.to_string())
+            }
+        }
+    }
+}
+
+/// The MLflow server. Redirects are not followed.
+#[allow(async_fn_in_trait)] // one thread: no Send bound is wanted
+pub trait Origin {
+    /// A body that has not been read.
+    type Stream: ByteStream;
+    /// Sends a request and gives the answer as soon as it begins.
+    async fn send(
+        &self,
+        request: OriginRequest<Self::Stream>,
+    ) -> std::result::Result<Response<Self::Stream>, OriginError>;
+}
+
+/// The longest answer that is read to decide or to filter.
+const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
+
+/// Reads a whole answer.
+pub async fn collect<S: ByteStream>(body: Body<S>) -> Result<Vec<u8>> {
+    match body {
+        Body::Empty => Ok(Vec::new()),
+        Body::Bytes(bytes) => Ok(bytes),
+        Body::Stream(stream) => stream.collect(ANSWER_LIMIT).await.map_err(|error| unusable(error.to_string())),
+    }
+}
+
+/// An answer of the origin that cannot be decided on.
+pub fn unusable(because: impl Into<String>) -> Refusal {
+    Refusal::fault(Code::BadGateway, "The MLflow server gave an answer that cannot be used.", because)
+}
+
+/// Removes what no longer describes a body that was written anew.
+pub fn rewritten(headers: &mut Headers) {
+    for name in ["Content-Length", "Content-Encoding", "ETag", "Content-MD5"] {
+        headers.remove(name);
+    }
+}

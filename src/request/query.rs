@@ -1,0 +1,113 @@
+//! The query: decoded pairs, no parameter twice unless MLflow declares it repeated.
+
+use super::path::{percent_decode, percent_encode};
+use crate::error::{Refusal, Result};
+
+/// The `repeated` fields of the protobuf messages behind MLflow's GET routes, and the `run_id` of the bulk metric
+/// history, which its view reads as a list. `tests/fixtures/repeated-query-fields.txt` is the list made from MLflow.
+const REPEATED: &[&str] = &[
+    "aggregations",
+    "anchors",
+    "experiment_ids",
+    "filters",
+    "group_by",
+    "locations",
+    "metric_keys",
+    "order_by",
+    "request_ids",
+    "resource_types",
+    "run_id",
+    "run_ids",
+    "scorer_ids",
+    "stages",
+    "trace_ids",
+    "workspace",
+];
+
+/// Decoded parameters in the order of arrival.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads what stands behind the `?`. A parameter that stands twice, in one spelling or two, is a 400.
+    pub fn parse(raw: &str) -> Result<Self> {
+        let pairs: Option<Vec<(String, String)>> = raw
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Some((percent_decode(name, true)?, percent_decode(value, true)?))
+            })
+            .collect();
+        let pairs = pairs.ok_or_else(|| Refusal::invalid("The query string is not percent-encoded UTF-8."))?;
+        for (i, (name, _)) in pairs.iter().enumerate() {
+            let folded = fold(name);
+            let twice = pairs
+                .iter()
+                .skip(i + 1)
+                .any(|(other, _)| fold(other) == folded && !(other == name && REPEATED.contains(&name.as_str())));
+            if twice {
+                return Err(Refusal::invalid(format!("Query parameter '{name}' is given more than once.")));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// Reads a form of the type application/x-www-form-urlencoded.
+    pub fn parse_form(body: &[u8]) -> Result<Self> {
+        std::str::from_utf8(body).map_err(|_| Refusal::invalid("The form is not UTF-8.")).and_then(Self::parse)
+    }
+
+    /// The first value of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// Every value of that name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// Replaces or adds a value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(n, _)| n != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The one spelling of it on the wire, with its `?`; empty if there is nothing to say.
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        for (name, value) in &self.0 {
+            out.push(if out.is_empty() { '?' } else { '&' });
+            out.push_str(&format!("{}={}", percent_encode(name, ""), percent_encode(value, "/:")));
+        }
+        out
+    }
+}
+
+/// `experimentId` and `experiment_id` are one field to protobuf.
+fn fold(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decoded_once_and_written_in_one_spelling() {
+        let query = Query::parse("experiment_id=1&filter=a%20%3D+%27b%27&x").unwrap();
+        assert_eq!(query.get("filter"), Some("a = 'b'"));
+        assert_eq!(query.encode(), "?experiment_id=1&filter=a%20%3D%20%27b%27&x=");
+        assert_eq!(Query::parse("").unwrap().encode(), "");
+    }
+
+    #[test]
+    fn a_parameter_stands_once_unless_it_is_a_list() {
+        for bad in ["a=1&a=1", "experiment_id=1&experimentId=1", "run_ids=1&runIds=2", "a=%ff", "a=%"] {
+            assert!(Query::parse(bad).is_err(), "{bad}");
+        }
+        let bulk = Query::parse("run_id=a&run_id=b&metric_key=m").unwrap();
+        assert_eq!(bulk.all("run_id").collect::<Vec<_>>(), ["a", "b"]);
+    }
+}

@@ -1,0 +1,21 @@
+//! Logged models (MLflow 3). A logged model has the permission of its experiment.
+
+use super::words::*;
+
+const SOURCE_RUN: &Field = &field(Names::Run, Count::Optional, &["source_run_id"]);
+
+const OF_MODEL: &[&str] = &["model", "info", "experiment_id"];
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    post  ("{api}/2.0/mlflow/logged-models",                                  All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]), Forward),
+    post  ("{api}/2.0/mlflow/logged-models/search",                           All(&[Read(EXPERIMENTS)]),                         Narrow),
+    get   ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Read(LOGGED_MODEL)]),                        Judge(OF_MODEL)),
+    patch ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Update(LOGGED_MODEL)]),                      Forward),
+    delete("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Delete(LOGGED_MODEL)]),                      Forward),
+    post  ("{api}/2.0/mlflow/logged-models/{model_id}/params",                All(&[Update(LOGGED_MODEL)]),                      Forward),
+    patch ("{api}/2.0/mlflow/logged-models/{model_id}/tags",                  All(&[Update(LOGGED_MODEL)]),                      Forward),
+    delete("{api}/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}",        All(&[Delete(LOGGED_MODEL)]),                      Forward),
+    get   ("{api}/2.0/mlflow/logged-models/{model_id}/artifacts/directories", All(&[Read(LOGGED_MODEL)]),                        Forward),
+    get   ("{api}/2.0/mlflow/logged-models/{model_id}/artifacts/files",       All(&[Read(LOGGED_MODEL)]),                        Stream),
+];

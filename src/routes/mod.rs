@@ -1,0 +1,307 @@
+//! THE table: method and path to what the caller needs.
+//!
+//! One row a route, one line a row; a file for each family. `{api}` stands for both `/api` and `/ajax-api`; `{x}` is
+//! a segment and `{*x}` the rest of the path. What no row covers is refused to all but administrators.
+//!
+//! A row says, from left to right: the method, the path, what the caller needs, and what happens then. A need such
+//! as `Update(RUN)` names a capability and a [`Field`]: where the id is and what it is an id of. A value is taken
+//! from the path if the pattern names it, from the query of a GET, from the JSON body of a POST or PATCH, and from
+//! either of a DELETE; two places that disagree are a 400.
+
+mod artifacts;
+mod experiments;
+mod logged_models;
+mod models;
+mod runs;
+mod ui;
+mod users;
+
+use std::sync::OnceLock;
+
+use matchit::Router;
+
+use crate::access::Capability;
+use crate::http::Method;
+
+/// A route.
+#[derive(Debug)]
+pub struct Row {
+    /// The method; HEAD is decided as GET.
+    pub method: Method,
+    /// The pattern of the canonical path.
+    pub path: &'static str,
+    /// What the caller needs.
+    pub need: Need,
+    /// What happens to the request if the caller has it.
+    pub then: Then,
+}
+
+/// What a caller needs.
+#[derive(Debug)]
+pub enum Need {
+    /// Nothing, not even a login.
+    Nobody,
+    /// A login.
+    Login,
+    /// To be an administrator.
+    Admin,
+    /// To be the user whom this parameter names, or an administrator.
+    Oneself(&'static str),
+    /// Every one of these.
+    All(&'static [Claim]),
+}
+
+/// A capability on what a field names.
+#[derive(Clone, Copy, Debug)]
+pub enum Claim {
+    /// To see it.
+    Read(&'static Field),
+    /// To change it.
+    Update(&'static Field),
+    /// To remove it.
+    Delete(&'static Field),
+    /// To decide who may do the above.
+    Manage(&'static Field),
+}
+
+impl Claim {
+    /// The two halves.
+    pub fn parts(self) -> (Capability, &'static Field) {
+        match self {
+            Self::Read(field) => (Capability::Read, field),
+            Self::Update(field) => (Capability::Update, field),
+            Self::Delete(field) => (Capability::Delete, field),
+            Self::Manage(field) => (Capability::Manage, field),
+        }
+    }
+}
+
+/// A parameter that names something.
+#[derive(Debug)]
+pub struct Field {
+    /// What it names.
+    pub names: Names,
+    /// The parameter; more than one are aliases of each other. `a[].b` is the field b of each item of a.
+    pub parameters: &'static [&'static str],
+    /// How often it may be there.
+    pub count: Count,
+}
+
+/// What the value of a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// An experiment id.
+    Experiment,
+    /// The name of an experiment.
+    ExperimentByName,
+    /// A registered model.
+    RegisteredModel,
+    /// A run, which belongs to an experiment.
+    Run,
+    /// A logged model, which belongs to an experiment.
+    LoggedModel,
+    /// A path in the proxied artifact store, whose first segment is an experiment id.
+    ArtifactPath,
+    /// The source of a model version: a URI that points into an experiment or at another model.
+    Source,
+    /// The id beside `resource_type` in the grant API of MLflow 3.13 and later.
+    Granted,
+}
+
+/// How often a field may be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Exactly once.
+    One,
+    /// Once, or not at all.
+    Optional,
+    /// A list; an empty one is as good as none.
+    Each,
+    /// A list that may be missing.
+    EachOptional,
+}
+
+/// What happens to an allowed request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// To the origin. A JSON body has been read and is sent as it came.
+    Forward,
+    /// To the origin; the body is not looked at, ids are in path or query.
+    Stream,
+    /// To the origin, and its answer names the experiment here: decided before a byte of it leaves.
+    Judge(&'static [&'static str]),
+    /// To the origin, with the unreadable ones left out of `experiment_ids`.
+    Narrow,
+    /// To the origin, and from its answer the unreadable rows are taken.
+    Filter(Listing),
+    /// To the origin, and what it did is then recorded in the grants.
+    Settle(Settlement),
+    /// Answered here.
+    Serve(Endpoint),
+}
+
+/// Which list of an answer holds what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The key of the list.
+    pub rows: &'static str,
+    /// The key of the id in a row.
+    pub id: &'static str,
+    /// What the id names: an experiment or a registered model.
+    pub names: Names,
+}
+
+/// What an answer of the origin implies for the grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The creator gets MANAGE.
+    ExperimentCreated,
+    /// The creator gets MANAGE.
+    ModelCreated,
+    /// Its grants move to the new name.
+    ModelRenamed,
+    /// Everybody's grants on it go.
+    ModelDeleted,
+}
+
+/// The endpoints that are answered here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the route of that name in users.rs
+pub enum Endpoint {
+    CreateUser,
+    CreateUserUi,
+    GetUser,
+    ListUsers,
+    CurrentUser,
+    UpdatePassword,
+    UpdateAdmin,
+    DeleteUser,
+    SignUp,
+    CreateExperimentPermission,
+    GetExperimentPermission,
+    UpdateExperimentPermission,
+    DeleteExperimentPermission,
+    CreateModelPermission,
+    GetModelPermission,
+    UpdateModelPermission,
+    DeleteModelPermission,
+    GrantPermission,
+    RevokePermission,
+    GetPermission,
+    ListPermissions,
+    CurrentPermissions,
+    ListUserRoles,
+}
+
+/// The words of the table: `use super::words::*` in each family.
+mod words {
+    pub(super) use super::Claim::{Delete, Manage, Read, Update};
+    pub(super) use super::Need::{Admin, All, Login, Nobody, Oneself};
+    pub(super) use super::Then::{Filter, Forward, Judge, Narrow, Serve, Settle, Stream};
+    pub(super) use super::{Count, Endpoint, Field, Listing, Names, Row, Settlement};
+    use super::{Need, Then};
+    use crate::http::Method;
+
+    pub(super) const fn get(path: &'static str, need: Need, then: Then) -> Row {
+        Row { method: Method::Get, path, need, then }
+    }
+    pub(super) const fn post(path: &'static str, need: Need, then: Then) -> Row {
+        Row { method: Method::Post, path, need, then }
+    }
+    pub(super) const fn put(path: &'static str, need: Need, then: Then) -> Row {
+        Row { method: Method::Put, path, need, then }
+    }
+    pub(super) const fn patch(path: &'static str, need: Need, then: Then) -> Row {
+        Row { method: Method::Patch, path, need, then }
+    }
+    pub(super) const fn delete(path: &'static str, need: Need, then: Then) -> Row {
+        Row { method: Method::Delete, path, need, then }
+    }
+    pub(super) const fn field(names: Names, count: Count, parameters: &'static [&'static str]) -> Field {
+        Field { names, parameters, count }
+    }
+
+    pub(super) const EXPERIMENT: &Field = &field(Names::Experiment, Count::One, &["experiment_id"]);
+    pub(super) const EXPERIMENTS: &Field = &field(Names::Experiment, Count::Each, &["experiment_ids"]);
+    pub(super) const RUN: &Field = &field(Names::Run, Count::One, &["run_id", "run_uuid"]);
+    pub(super) const MODEL: &Field = &field(Names::RegisteredModel, Count::One, &["name"]);
+    pub(super) const LOGGED_MODEL: &Field = &field(Names::LoggedModel, Count::One, &["model_id"]);
+    pub(super) const LOGGED_MODEL_IF_ANY: &Field = &field(Names::LoggedModel, Count::Optional, &["model_id"]);
+    pub(super) const GRANTED: &Field = &field(Names::Granted, Count::One, &["resource_id"]);
+}
+
+/// The families, in the order in which the documentation prints them.
+pub const TABLE: &[&[Row]] =
+    &[experiments::ROWS, runs::ROWS, logged_models::ROWS, models::ROWS, artifacts::ROWS, users::ROWS, ui::ROWS];
+
+/// The rows of one path, and the values of its named segments.
+pub struct Found {
+    /// One for each method.
+    pub rows: &'static [&'static Row],
+    /// Name and decoded value.
+    pub captures: Vec<(String, String)>,
+}
+
+impl Found {
+    /// The row of a method.
+    pub fn row(&self, method: Method) -> Option<&'static Row> {
+        self.rows.iter().copied().find(|row| row.method == method.decided_as())
+    }
+
+    /// Whether this path is answered here.
+    pub fn is_ours(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row.then, Then::Serve(_)))
+    }
+
+    /// The methods that exist, as in an Allow header.
+    pub fn allow(&self) -> String {
+        let mut methods: Vec<&str> = self.rows.iter().map(|row| row.method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.push("OPTIONS");
+        methods.join(", ")
+    }
+}
+
+/// Both spellings of a pattern's path.
+pub fn paths(row: &Row) -> impl Iterator<Item = String> {
+    let both: &[&str] = if row.path.starts_with("{api}") { &["/api", "/ajax-api"] } else { &[""] };
+    let rest = row.path.strip_prefix("{api}").unwrap_or(row.path);
+    both.iter().map(move |prefix| format!("{prefix}{rest}"))
+}
+
+/// Finds the rows of a canonical path. With `--static-prefix`, all but `/api`, the sign-up page and the native
+/// health and version routes move under the prefix; there only `/api` and the sign-up page cannot be.
+pub fn find(path: &str, static_prefix: &str) -> Option<Found> {
+    let stays = |path: &str| path.starts_with("/api/") || path == "/signup";
+    let path = match path.strip_prefix(static_prefix).filter(|_| !static_prefix.is_empty()) {
+        Some(rest) if rest.starts_with('/') => (!stays(rest)).then_some(rest)?,
+        _ if static_prefix.is_empty() || stays(path) || matches!(path, "/health" | "/version") => path,
+        _ => return None,
+    };
+    let found = router()?.at(path).ok()?;
+    let captures = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Some(Found { rows: found.value, captures })
+}
+
+/// The whole table as one tree. `None` only if two patterns collide, which a test rules out.
+fn router() -> Option<&'static Router<Vec<&'static Row>>> {
+    static ROUTER: OnceLock<Option<Router<Vec<&'static Row>>>> = OnceLock::new();
+    ROUTER.get_or_init(build).as_ref()
+}
+
+fn build() -> Option<Router<Vec<&'static Row>>> {
+    let mut by_path: Vec<(String, Vec<&'static Row>)> = Vec::new();
+    for row in TABLE.iter().copied().flatten() {
+        for path in paths(row) {
+            match by_path.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, rows)) => rows.push(row),
+                None => by_path.push((path, vec![row])),
+            }
+        }
+    }
+    let mut router = Router::new();
+    by_path.into_iter().try_for_each(|(path, rows)| router.insert(path, rows)).ok()?;
+    Some(router)
+}

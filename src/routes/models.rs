@@ -1,0 +1,39 @@
+//! The model registry: registered models, versions, aliases, tags, stages. A prompt is a registered model.
+//!
+//! A version copies from where its source points, so that this has to be readable too
+//! (GHSA-442c-p479-46xg: MLflow let a version point into any experiment).
+
+use super::words::*;
+
+const VERSION_RUN: &Field = &field(Names::Run, Count::Optional, &["run_id"]);
+const SOURCE: &Field = &field(Names::Source, Count::Optional, &["source"]);
+
+const MODEL_ROW: Listing = Listing { rows: "registered_models", id: "name", names: Names::RegisteredModel };
+const VERSION_ROW: Listing = Listing { rows: "model_versions", id: "name", names: Names::RegisteredModel };
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    post  ("{api}/2.0/mlflow/registered-models/create",              Login,                       Settle(Settlement::ModelCreated)),
+    get   ("{api}/2.0/mlflow/registered-models/search",              Login,                       Filter(MODEL_ROW)),
+    get   ("{api}/2.0/mlflow/registered-models/get",                 All(&[Read(MODEL)]),    Forward),
+    get   ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(MODEL)]),    Forward),
+    post  ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(MODEL)]),    Forward),
+    patch ("{api}/2.0/mlflow/registered-models/update",              All(&[Update(MODEL)]),  Forward),
+    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL)]),  Settle(Settlement::ModelRenamed)),
+    delete("{api}/2.0/mlflow/registered-models/delete",              All(&[Delete(MODEL)]),  Settle(Settlement::ModelDeleted)),
+    post  ("{api}/2.0/mlflow/registered-models/set-tag",             All(&[Update(MODEL)]),  Forward),
+    delete("{api}/2.0/mlflow/registered-models/delete-tag",          All(&[Update(MODEL)]),  Forward),
+    get   ("{api}/2.0/mlflow/registered-models/alias",               All(&[Read(MODEL)]),    Forward),
+    post  ("{api}/2.0/mlflow/registered-models/alias",               All(&[Update(MODEL)]),  Forward),
+    delete("{api}/2.0/mlflow/registered-models/alias",               All(&[Delete(MODEL)]),  Forward),
+    post  ("{api}/2.0/mlflow/model-versions/create",                 All(&[Update(MODEL), Read(VERSION_RUN), Read(LOGGED_MODEL_IF_ANY), Read(SOURCE)]), Forward),
+    get   ("{api}/2.0/mlflow/model-versions/search",                 Login,                       Filter(VERSION_ROW)),
+    get   ("{api}/2.0/mlflow/model-versions/get",                    All(&[Read(MODEL)]),    Forward),
+    get   ("{api}/2.0/mlflow/model-versions/get-download-uri",       All(&[Read(MODEL)]),    Forward),
+    patch ("{api}/2.0/mlflow/model-versions/update",                 All(&[Update(MODEL)]),  Forward),
+    post  ("{api}/2.0/mlflow/model-versions/transition-stage",       All(&[Update(MODEL)]),  Forward),
+    post  ("{api}/2.0/mlflow/model-versions/set-tag",                All(&[Update(MODEL)]),  Forward),
+    delete("{api}/2.0/mlflow/model-versions/delete-tag",             All(&[Delete(MODEL)]),  Forward),
+    delete("{api}/2.0/mlflow/model-versions/delete",                 All(&[Delete(MODEL)]),  Forward),
+    get   ("/model-versions/get-artifact",                           All(&[Read(MODEL)]),    Stream),
+];
