@@ -5,24 +5,7 @@ use crate::error::{Refusal, Result};
 
 /// The `repeated` fields of the protobuf messages behind MLflow's GET routes, and the `run_id` of the bulk metric
 /// history, which its view reads as a list. `tests/fixtures/repeated-query-fields.txt` is the list made from MLflow.
-const REPEATED: &[&str] = &[
-    "aggregations",
-    "anchors",
-    "experiment_ids",
-    "filters",
-    "group_by",
-    "locations",
-    "metric_keys",
-    "order_by",
-    "request_ids",
-    "resource_types",
-    "run_id",
-    "run_ids",
-    "scorer_ids",
-    "stages",
-    "trace_ids",
-    "workspace",
-];
+const REPEATED: &[&str] = &["experiment_ids", "order_by", "run_id", "run_ids", "stages", "trace_ids"];
 
 /// Decoded parameters in the order of arrival.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,0 +1,345 @@
+//! The gate on SQLite and a scripted MLflow: what the native tests share.
+
+#![allow(dead_code)] // each test file uses its part
+
+use std::cell::{Cell, RefCell};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mlflow_edge_auth::config::Config;
+use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement, Value};
+use mlflow_edge_auth::gate::Gate;
+use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
+use mlflow_edge_auth::isolate::Isolate;
+use mlflow_edge_auth::origin::{Origin, OriginError, OriginRequest};
+use rusqlite::types::ValueRef;
+use serde::de::DeserializeOwned;
+
+pub const NOW: u64 = 1_800_000_000;
+
+/// SQLite in memory with the project's schema.
+pub struct Sqlite {
+    connection: RefCell<rusqlite::Connection>,
+    pub statements: Cell<usize>,
+    /// Fails the statements that hold this text.
+    pub fails_on: RefCell<Option<&'static str>>,
+}
+
+impl Sqlite {
+    pub fn new() -> Self {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        connection.execute_batch(include_str!("../../schema.sql")).unwrap();
+        Self { connection: RefCell::new(connection), statements: Cell::new(0), fails_on: RefCell::new(None) }
+    }
+
+    pub fn execute(&self, sql: &str) {
+        self.connection.borrow().execute_batch(sql).unwrap();
+    }
+}
+
+impl Database for &Sqlite {
+    async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
+        let failed = |error: &dyn std::fmt::Display| DatabaseError(error.to_string());
+        // a batch is one round trip
+        self.statements.set(self.statements.get() + 1);
+        if let Some(text) = *self.fails_on.borrow()
+            && statements.iter().any(|s| s.sql.contains(text))
+        {
+            return Err(DatabaseError("injected".into()));
+        }
+        let mut connection = self.connection.borrow_mut();
+        let transaction = connection.transaction().map_err(|e| failed(&e))?;
+        let mut results = Vec::new();
+        for statement in statements {
+            let mut prepared = transaction.prepare(statement.sql).map_err(|e| failed(&e))?;
+            let names: Vec<String> = prepared.column_names().iter().map(|n| n.to_string()).collect();
+            let values = statement.values.iter().map(|value| match value {
+                Value::Text(text) => rusqlite::types::Value::from(text.clone()),
+                Value::Integer(number) => rusqlite::types::Value::from(*number),
+            });
+            let mut rows = prepared.query(rusqlite::params_from_iter(values)).map_err(|e| failed(&e))?;
+            let mut read = Vec::new();
+            while let Some(row) = rows.next().map_err(|e| failed(&e))? {
+                let object: serde_json::Map<String, serde_json::Value> = names
+                    .iter()
+                    .enumerate()
+                    .map(|(i, name)| {
+                        let value = match row.get_ref(i).unwrap() {
+                            ValueRef::Null => serde_json::Value::Null,
+                            ValueRef::Integer(n) => n.into(),
+                            ValueRef::Text(text) => std::str::from_utf8(text).unwrap().into(),
+                            other => panic!("{other:?}"),
+                        };
+                        (name.clone(), value)
+                    })
+                    .collect();
+                read.push(serde_json::from_value(object.into()).map_err(|e| failed(&e))?);
+            }
+            results.push(read);
+        }
+        transaction.commit().map_err(|e| failed(&e))?;
+        Ok(results)
+    }
+}
+
+/// A body that is held in memory.
+pub struct Bytes(pub Vec<u8>);
+
+impl ByteStream for Bytes {
+    async fn collect(self, limit: usize) -> Result<Vec<u8>, StreamError> {
+        if self.0.len() > limit { Err(StreamError::TooLarge(limit)) } else { Ok(self.0) }
+    }
+}
+
+/// A request as the origin saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: Method,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+}
+
+/// A script: what the origin answers to method and target; `None` is MLflow's usual answer.
+pub type Script = Box<dyn Fn(&Seen) -> Option<Result<(u16, String), OriginError>>>;
+
+/// An MLflow with an experiment for each digit: run `rN` and logged model `m-N` belong to experiment N.
+#[derive(Default)]
+pub struct Mlflow {
+    pub seen: RefCell<Vec<Seen>>,
+    pub script: RefCell<Option<Script>>,
+    pub answer_headers: RefCell<Vec<(String, String)>>,
+    /// Names of registered models, ids of experiments: what a search finds.
+    pub rows: RefCell<Vec<String>>,
+}
+
+impl Mlflow {
+    fn usual(&self, seen: &Seen) -> (u16, String) {
+        let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
+        let argument =
+            |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")).map(str::to_owned));
+        let field = |name: &str| {
+            let body: serde_json::Value = serde_json::from_str(&seen.body).unwrap_or_default();
+            body.get(name).map(|v| v.as_str().map_or(v.to_string(), str::to_owned))
+        };
+        let info = |kind: &str, id: &str, number: &str| {
+            let uri = format!("mlflow-artifacts:/{number}/{id}/artifacts");
+            let uri = if number == "3" { format!("s3://bucket/{id}") } else { uri };
+            (200, format!(r#"{{"{kind}":{{"info":{{"experiment_id":"{number}","artifact_uri":"{uri}"}}}}}}"#))
+        };
+        let last = path.rsplit('/').next().unwrap_or_default();
+        if path.ends_with("/runs/get") {
+            let id = argument("run_id").or(argument("run_uuid")).unwrap_or_default();
+            return id.strip_prefix('r').filter(|n| n.len() == 1).map_or_else(not_found, |n| info("run", &id, n));
+        }
+        if path.contains("/logged-models/m-") && seen.method == Method::Get && last.starts_with("m-") {
+            return info("model", last, last.trim_start_matches("m-"));
+        }
+        if path.ends_with("/get-by-name") {
+            let name = argument("experiment_name").unwrap_or_default();
+            return name
+                .strip_prefix('e')
+                .map_or_else(not_found, |n| (200, format!(r#"{{"experiment":{{"experiment_id":"{n}"}}}}"#)));
+        }
+        if path.ends_with("/experiments/create") {
+            return (200, r#"{"experiment_id":"7"}"#.into());
+        }
+        if path.ends_with("/registered-models/create") {
+            return (200, format!(r#"{{"registered_model":{{"name":"{}"}}}}"#, field("name").unwrap()));
+        }
+        if path.ends_with("/registered-models/rename") {
+            return (200, format!(r#"{{"registered_model":{{"name":"{}"}}}}"#, field("new_name").unwrap()));
+        }
+        if path.ends_with("/search") && (path.contains("experiments") || path.contains("registered-models")) {
+            let parameter = |name: &str| argument(name).or_else(|| field(name));
+            let offset: usize = parameter("page_token").map_or(0, |t| t.parse().unwrap());
+            let size: usize = parameter("max_results").map_or(3, |n| n.parse().unwrap());
+            let (list, key) = if path.contains("experiments") {
+                ("experiments", "experiment_id")
+            } else {
+                ("registered_models", "name")
+            };
+            let rows = self.rows.borrow();
+            let page: Vec<String> =
+                rows.iter().skip(offset).take(size).map(|id| format!(r#"{{"{key}":"{id}"}}"#)).collect();
+            let token = if offset + size < rows.len() {
+                format!(r#","next_page_token":"{}""#, offset + size)
+            } else {
+                String::new()
+            };
+            return (200, format!(r#"{{"{list}":[{}]{token}}}"#, page.join(",")));
+        }
+        (200, "{}".into())
+    }
+}
+
+fn not_found() -> (u16, String) {
+    (404, r#"{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found"}"#.into())
+}
+
+impl Origin for &Mlflow {
+    type Stream = Bytes;
+
+    async fn send(&self, request: OriginRequest<Bytes>) -> Result<Response<Bytes>, OriginError> {
+        let body = match request.body {
+            Body::Empty => Vec::new(),
+            Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
+        };
+        let seen = Seen {
+            method: request.method,
+            target: request.target,
+            headers: request.headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        self.seen.borrow_mut().push(seen.clone());
+        let scripted = self.script.borrow().as_ref().and_then(|script| script(&seen));
+        let (status, body) = scripted.unwrap_or_else(|| Ok(self.usual(&seen)))?;
+        let mut headers = Headers::default();
+        headers.append("Content-Type", "application/json");
+        for (name, value) in self.answer_headers.borrow().iter() {
+            headers.append(name, value);
+        }
+        Ok(Response { status, headers, body: Body::Stream(Bytes(body.into_bytes())) })
+    }
+}
+
+/// An answer as the client sees it.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Headers,
+    pub body: String,
+    pub log: Vec<String>,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+}
+
+/// A whole deployment in memory: one isolate, users admin, alice, bob.
+pub struct World {
+    pub config: Config,
+    pub database: Sqlite,
+    pub mlflow: Mlflow,
+    pub isolate: Isolate,
+    pub now: Cell<u64>,
+}
+
+impl World {
+    /// With these variables beside the usual ones.
+    pub fn with(variables: &[(&str, &str)]) -> Self {
+        let usual = [
+            ("ORIGIN_URL", "http://origin:5000"),
+            ("ADMIN_PASSWORD", "correct horse battery"),
+            ("PASSWORD_HASH", "pbkdf2:sha256:1"),
+            ("SECRET_KEY", "a key"),
+            ("BODY_LIMIT_BYTES", "100000"),
+        ];
+        let get = |name: &str| {
+            let mut all = variables.iter().chain(&usual);
+            all.find(|(n, _)| *n == name).map(|(_, value)| value.to_string())
+        };
+        Self {
+            config: Config::parse(get).unwrap(),
+            database: Sqlite::new(),
+            mlflow: Mlflow::default(),
+            isolate: Isolate::new([1; 32]),
+            now: Cell::new(NOW),
+        }
+    }
+
+    /// The usual one; passwords are the name and "-password-1".
+    pub fn new() -> Self {
+        let world = Self::with(&[]);
+        world.add_users();
+        world
+    }
+
+    pub fn add_users(&self) {
+        for name in ["alice", "bob"] {
+            let body = format!(r#"{{"username":"{name}","password":"{name}-password-1"}}"#);
+            let answer = self.post(ADMIN, "/api/2.0/mlflow/users/create", &body);
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+    }
+
+    /// A grant written straight into the table; `user` is 2 for alice, 3 for bob.
+    pub fn grant(&self, user: i64, kind: &str, id: &str, level: &str) {
+        self.database.execute(&format!("INSERT OR REPLACE INTO grants VALUES ({user}, '{kind}', '{id}', '{level}')"));
+    }
+
+    /// Sends a request as it would come from the wire.
+    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let gate = Gate {
+            config: &self.config,
+            directory: Directory(&self.database),
+            origin: &self.mlflow,
+            isolate: &self.isolate,
+            now: self.now.get(),
+            random: |buffer| {
+                buffer.fill(9);
+                true
+            },
+        };
+        let mut fields = Headers::default();
+        for (name, value) in headers {
+            fields.append(*name, *value);
+        }
+        let request = Request {
+            method: Method::parse(method),
+            url: format!("http://gate:8787{target}"),
+            headers: fields,
+            body: body.map(|bytes| Bytes(bytes.to_vec())),
+        };
+        let log = RefCell::new(Vec::new());
+        let response =
+            futures_executor::block_on(gate.handle(request, |_, because| log.borrow_mut().push(because.to_owned())));
+        let body = match response.body {
+            Body::Empty => Vec::new(),
+            Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
+        };
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: response.status, headers: response.headers, body, log: log.into_inner() }
+    }
+
+    pub fn get(&self, user: &str, target: &str) -> Answer {
+        self.send("GET", target, &[("Authorization", &basic(user))], None)
+    }
+
+    pub fn post(&self, user: &str, target: &str, body: &str) -> Answer {
+        self.json("POST", user, target, body)
+    }
+
+    pub fn json(&self, method: &str, user: &str, target: &str, body: &str) -> Answer {
+        let headers = [("Authorization", &basic(user)[..]), ("Content-Type", "application/json")];
+        self.send(method, target, &headers, Some(body.as_bytes()))
+    }
+
+    /// Statements, origin calls and hashes that an action costs.
+    pub fn cost<T>(&self, action: impl FnOnce() -> T) -> (usize, usize, u64) {
+        let before = (self.database.statements.get(), self.mlflow.seen.borrow().len(), self.isolate.hashes());
+        action();
+        let after = (self.database.statements.get(), self.mlflow.seen.borrow().len(), self.isolate.hashes());
+        (after.0 - before.0, after.1 - before.1, after.2 - before.2)
+    }
+
+    pub fn last_seen(&self) -> Seen {
+        self.mlflow.seen.borrow().last().expect("the origin was asked").clone()
+    }
+}
+
+pub const ADMIN: &str = "admin:correct horse battery";
+pub const ALICE: &str = "alice:alice-password-1";
+pub const BOB: &str = "bob:bob-password-1";
+
+pub fn basic(user: &str) -> String {
+    format!("Basic {}", STANDARD.encode(user))
+}
