@@ -1,0 +1,118 @@
+# The only entry to this project: `make help` says what there is.
+# What is missing on a fresh machine is installed on first use, into $(TOOLS) and node_modules.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+TOOLS ?= .tools
+PYTHON ?= python3
+# The MLflow that `make dev` starts as origin, and the newest one that the end-to-end tests run against.
+MLFLOW_VERSION ?= 3.3.2
+MLFLOW_OLD := 3.3.2
+MLFLOW_NEW := 3.17.2
+WORKER_BUILD_VERSION := 0.8.7
+# wasm-bindgen's command-line tool must be exactly as old as the crate.
+WASM_BINDGEN_VERSION = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/.*"\(.*\)"/\1/p}' Cargo.lock)
+
+tools_dir := $(abspath $(TOOLS))
+stamps := $(TOOLS)/stamp
+# npm's `node` package brings the Node that wrangler needs, so node_modules comes first.
+export PATH := $(CURDIR)/node_modules/.bin:$(tools_dir)/bin:$(PATH)
+# worker-build would download these three; they come from the registries instead.
+export WASM_BINDGEN_BIN := $(tools_dir)/bin/wasm-bindgen
+export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
+export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
+export WRANGLER_SEND_METRICS := false
+export TOOLS MLFLOW_VERSION
+
+sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
+
+.PHONY: help dev test lint test-native test-e2e build tools clean
+# What a stamp was made from is not an intermediate file to be removed.
+.SECONDARY:
+
+help: ## This list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+
+# --- run -------------------------------------------------------------------------------------------------------
+
+# An origin of its own needs a Python environment; a given ORIGIN_URL does not.
+dev: build $(if $(ORIGIN_URL),,$(stamps)/mlflow-$(MLFLOW_VERSION)) ## Gate, local D1 and an MLflow origin on this machine (variables: README.md)
+	@exec node scripts/dev.mjs
+
+# --- build -----------------------------------------------------------------------------------------------------
+
+build: build/index.js ## The Worker for production, in build/
+
+build/index.js: $(sources) $(stamps)/rust $(stamps)/worker-build-$(WORKER_BUILD_VERSION) $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION) $(stamps)/npm
+	@echo "== wasm build (1 to 2 minutes the first time, then half a minute)"
+	worker-build --release
+	@touch $@
+
+# --- test ------------------------------------------------------------------------------------------------------
+
+test: lint test-native build test-e2e ## Everything: lint, native tests, wasm build, end-to-end tests
+
+lint: $(stamps)/rust ## Formatting and clippy, natively and for wasm; warnings are errors
+	cargo fmt --check
+	@echo "== clippy, twice (2 to 3 minutes the first time)"
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --target wasm32-unknown-unknown -- -D warnings
+
+test-native: $(stamps)/rust ## cargo test
+	@echo "== native tests (2 minutes the first time)"
+	cargo test --locked
+
+# E2E passes options on to pytest: make test-e2e E2E="-k signup"
+test-e2e: build $(stamps)/e2e-$(MLFLOW_OLD) $(stamps)/e2e-$(MLFLOW_NEW) $(stamps)/browser ## Real workerd, D1, MLflow and browser
+	@scripts/test-e2e $(MLFLOW_OLD) $(MLFLOW_NEW) $(E2E)
+
+# --- tools -----------------------------------------------------------------------------------------------------
+
+tools: $(stamps)/rust $(stamps)/worker-build-$(WORKER_BUILD_VERSION) $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION) $(stamps)/npm $(stamps)/mlflow-$(MLFLOW_VERSION) ## Install what building and running need
+
+$(stamps):
+	@mkdir -p $@
+
+$(stamps)/rust: rust-toolchain.toml | $(stamps)
+	@echo "== Rust target wasm32-unknown-unknown (seconds; minutes if rustup has to fetch the toolchain)"
+	rustup target add wasm32-unknown-unknown
+	@touch $@
+
+$(stamps)/worker-build-$(WORKER_BUILD_VERSION): | $(stamps)/rust
+	@echo "== worker-build $(WORKER_BUILD_VERSION) (about 2 minutes)"
+	cargo install --locked worker-build@$(WORKER_BUILD_VERSION) --root "$(tools_dir)"
+	@touch $@
+
+$(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION): | $(stamps)/rust
+	@echo "== wasm-bindgen $(WASM_BINDGEN_VERSION) (about 3 minutes)"
+	cargo install wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --root "$(tools_dir)"
+	@touch $@
+
+# Node below 22 only runs npm here, which warns (EBADENGINE) about every package; errors are still shown.
+$(stamps)/npm: package.json package-lock.json | $(stamps)
+	@echo "== npm packages: wrangler, esbuild, binaryen, node (about half a minute)"
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# MLflow names no upper bound, but releases up to 3.3 do not start with SQLAlchemy 2.1.
+$(stamps)/mlflow-%: | $(stamps)
+	@echo "== Python environment with MLflow $* (about 2 minutes)"
+	test -x "$(TOOLS)/mlflow-$*/bin/python" || $(PYTHON) -m venv "$(TOOLS)/mlflow-$*"
+	"$(TOOLS)/mlflow-$*/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off mlflow==$* 'sqlalchemy<2.1'
+	@touch $@
+
+$(stamps)/e2e-%: tests/e2e/requirements.txt | $(stamps)/mlflow-%
+	@echo "== test requirements beside MLflow $* (about half a minute)"
+	"$(TOOLS)/mlflow-$*/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off -r tests/e2e/requirements.txt
+	@touch $@
+
+$(stamps)/browser: | $(stamps)/e2e-$(MLFLOW_OLD)
+	@scripts/install-browser "$(TOOLS)/mlflow-$(MLFLOW_OLD)/bin/python"
+	@touch $@
+
+clean: ## Remove what was built; tools, node_modules and local databases stay
+	rm -rf build target test-artifacts .wrangler .pytest_cache
