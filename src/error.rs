@@ -83,6 +83,7 @@ enum Told {
 pub struct Refusal {
     told: Told,
     because: String,
+    varies_on: Option<&'static str>,
 }
 
 /// Short for what nearly every step of the gate gives.
@@ -91,12 +92,12 @@ pub type Result<T> = std::result::Result<T, Refusal>;
 impl Refusal {
     /// 401: credentials are missing or wrong. `because` never holds any part of them.
     pub fn unauthenticated(because: impl Into<String>) -> Self {
-        Self { told: Told::Unauthenticated, because: because.into() }
+        Self::new(Told::Unauthenticated, because)
     }
 
     /// 403: the caller may not do this.
     pub fn denied(because: impl Into<String>) -> Self {
-        Self { told: Told::Denied, because: because.into() }
+        Self::new(Told::Denied, because)
     }
 
     /// 400 INVALID_PARAMETER_VALUE with this message.
@@ -106,28 +107,38 @@ impl Refusal {
 
     /// 400 INVALID_PARAMETER_VALUE for a parameter that is not there, in MLflow's words.
     pub fn missing(parameter: &str) -> Self {
-        Self { told: Told::Missing(parameter.to_owned()), because: format!("parameter '{parameter}' is missing") }
+        Self::new(Told::Missing(parameter.to_owned()), format!("parameter '{parameter}' is missing"))
     }
 
     /// An error in MLflow's shape.
     pub fn mlflow(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { because: message.clone(), told: Told::Error(code, message) }
+        Self::new(Told::Error(code, message.clone()), message)
     }
 
     /// A failure of ours or of the origin's: `message` for the client, `because` for the log alone.
     pub fn fault(code: Code, message: impl Into<String>, because: impl Into<String>) -> Self {
-        Self { told: Told::Error(code, message.into()), because: because.into() }
+        Self::new(Told::Error(code, message.into()), because)
     }
 
     /// A page of werkzeug.
     pub fn page(page: Page) -> Self {
-        Self { because: format!("{page:?}"), told: Told::Page(page) }
+        Self::new(Told::Page(page.clone()), format!("{page:?}"))
     }
 
     /// 400 with a line of plain text.
     pub fn text(line: &'static str) -> Self {
-        Self { told: Told::Text(line), because: line.to_owned() }
+        Self::new(Told::Text(line), line)
+    }
+
+    fn new(told: Told, because: impl Into<String>) -> Self {
+        Self { told, because: because.into(), varies_on: None }
+    }
+
+    /// The same refusal of a request whose header of this name was looked at (RFC 9110, 12.5.5).
+    pub fn varying_on(mut self, header: &'static str) -> Self {
+        self.varies_on = Some(header);
+        self
     }
 
     /// Whether the origin refuses such a request as well, so that it can say so itself to an administrator.
@@ -142,7 +153,17 @@ impl Refusal {
 
     /// What the client gets.
     pub fn into_response<S>(self) -> Response<S> {
-        match self.told {
+        let mut response = self.told.into_response();
+        if let Some(header) = self.varies_on {
+            response.headers.append("Vary", header);
+        }
+        response
+    }
+}
+
+impl Told {
+    fn into_response<S>(self) -> Response<S> {
+        match self {
             Told::Unauthenticated => {
                 let mut response = Response::new(401, HTML, NOT_AUTHENTICATED);
                 response.headers.append("WWW-Authenticate", "Basic realm=\"mlflow\"");

@@ -51,29 +51,37 @@ pub async fn submit<D: Database, O: Origin, S>(
         Payload::Json(bytes, _) if is_form => Query::parse_form(bytes)?,
         _ => Query::default(),
     };
-    check_csrf(gate, call, caller, &fields)?;
+    let header = |name| call.headers.get(name).filter(|value| !value.is_empty());
+    let field = fields.get("csrf_token").filter(|value| !value.is_empty());
+    let token = field.or_else(|| header("x-csrftoken")).or_else(|| header("x-csrf-token"));
+    let token = token.ok_or_else(|| bad("The CSRF token is missing."))?;
+    let page = add(gate, call, caller, token, &fields).await.map_err(|refusal| refusal.varying_on("Cookie"))?;
+    let mut response = Response::new(200, HTML, page);
+    response.headers.append("Vary", "Cookie");
+    Ok(response)
+}
+
+async fn add<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+    caller: &Caller,
+    token: &str,
+    fields: &Query,
+) -> Result<String> {
+    check_csrf(gate, call, caller, token)?;
     if call.content_type.as_deref() != Some(FORM_TYPE) {
         return Err(Refusal::text("Invalid content type. Must be application/x-www-form-urlencoded"));
     }
     let (Some(username), Some(password)) = (fields.get("username"), fields.get("password")) else {
         return Err(bad(UNREADABLE));
     };
-    let page = match users::add(gate, username, password).await? {
+    Ok(match users::add(gate, username, password).await? {
         Some(_) => alert("Successfully signed up user: ", username, "/"),
         None => alert("Username has already been taken: ", username, "/signup"),
-    };
-    let mut response = Response::new(200, HTML, page);
-    response.headers.append("Vary", "Cookie");
-    Ok(response)
+    })
 }
 
-fn check_csrf<D, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller, fields: &Query) -> Result<()> {
-    let header = |name| call.headers.get(name).filter(|value| !value.is_empty());
-    let field = fields.get("csrf_token").filter(|value| !value.is_empty());
-    let given = field
-        .or_else(|| header("x-csrftoken"))
-        .or_else(|| header("x-csrf-token"))
-        .ok_or_else(|| bad("The CSRF token is missing."))?;
+fn check_csrf<D, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller, given: &str) -> Result<()> {
     let cookie = call
         .headers
         .get("cookie")
@@ -95,7 +103,7 @@ fn check_csrf<D, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller, f
         return Err(bad("The CSRF tokens do not match."));
     }
     if call.url.starts_with("https:") {
-        let referer = header("referer").ok_or_else(|| bad("The referrer header is missing."))?;
+        let referer = call.headers.get("referer").ok_or_else(|| bad("The referrer header is missing."))?;
         if origin_of(referer) != origin_of(&call.url) {
             return Err(bad("The referrer does not match the host."));
         }
