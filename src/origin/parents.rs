@@ -38,8 +38,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
 
     /// The resource that each subject is about; the unknown ones are looked up side by side.
     pub async fn resolve(&self, subjects: &[&Subject]) -> Result<Vec<Resource>> {
-        let mut unknown: Vec<&Subject> = subjects.iter().copied().filter(|s| self.known(s).is_none()).collect();
-        unknown.dedup();
+        let mut unknown: Vec<&Subject> = Vec::new();
+        for subject in subjects {
+            if self.known(subject).is_none() && !unknown.contains(subject) {
+                unknown.push(subject);
+            }
+        }
         if unknown.len() > MOST_LOOK_UPS {
             return Err(Refusal::invalid(format!(
                 "The request names {} runs or models whose experiment is not known yet; at most {MOST_LOOK_UPS} can be \
@@ -47,10 +51,15 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 unknown.len()
             )));
         }
-        let mut found = try_join_all(unknown.iter().map(|s| self.find(s))).await?.into_iter();
+        let found = try_join_all(unknown.iter().map(|subject| self.find(subject))).await?;
+        let found_for = |subject: &Subject| {
+            let at = unknown.iter().position(|other| *other == subject)?;
+            found.get(at).cloned()
+        };
         subjects
             .iter()
-            .map(|s| self.known(s).or_else(|| found.next()).ok_or_else(|| unusable("a look-up was lost")))
+            .map(|subject| found_for(subject).or_else(|| self.known(subject)))
+            .map(|resource| resource.ok_or_else(|| unusable("a look-up was lost")))
             .collect()
     }
 

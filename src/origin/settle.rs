@@ -42,29 +42,15 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }
             Settlement::ModelRenamed => {
                 let (old, new) = (name.unwrap_or_default(), model_in(&bytes)?);
-                let mut done = Ok(());
-                for _ in 0..TRIES {
-                    done = self.directory.rename(Kind::RegisteredModel, &old, &new).await;
-                    if done.is_ok() {
-                        break;
-                    }
-                }
-                done.map_err(|e| {
-                    unsettled(&format!("The model was renamed to '{new}', but its grants were not moved."), &e)
-                })?;
+                let said = format!("The model was renamed to '{new}', but its grants were not moved.");
+                let rename = async || self.directory.rename(Kind::RegisteredModel, &old, &new).await;
+                insist(rename).await.map_err(|failure| unsettled(&said, &failure))?;
             }
             Settlement::ModelDeleted => {
                 let model = Resource::registered_model(&name.unwrap_or_default());
-                let mut done = Ok(());
-                for _ in 0..TRIES {
-                    done = self.directory.forget(&model).await;
-                    if done.is_ok() {
-                        break;
-                    }
-                }
-                done.map_err(|e| {
-                    unsettled(&format!("The model '{}' was deleted, but grants on it remain.", model.id), &e)
-                })?;
+                let said = format!("The model '{}' was deleted, but grants on it remain.", model.id);
+                let forget = async || self.directory.forget(&model).await;
+                insist(forget).await.map_err(|failure| unsettled(&said, &failure))?;
             }
         }
         super::rewritten(&mut response.headers);
@@ -75,14 +61,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
     /// and nobody's: it is deleted again, and the answer says what happened.
     async fn own_or_undo(&self, caller: &Caller, resource: &Resource) -> Result<()> {
-        let mut failure = None;
-        for _ in 0..TRIES {
-            match self.directory.own(caller.id, resource).await {
-                Ok(()) => return Ok(()),
-                Err(error) => failure = Some(error),
-            }
-        }
-        let Some(failure) = failure else { return Ok(()) };
+        let Err(failure) = insist(async || self.directory.own(caller.id, resource).await).await else {
+            return Ok(());
+        };
         let (method, target, key) = match resource.kind {
             Kind::Experiment => (Method::Post, "/api/2.0/mlflow/experiments/delete", "experiment_id"),
             Kind::RegisteredModel => (Method::Delete, "/api/2.0/mlflow/registered-models/delete", "name"),
@@ -110,6 +91,16 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             &failure,
         ))
     }
+}
+
+/// Tries a write a few times: the origin has acted already.
+async fn insist(write: impl AsyncFn() -> Result<()>) -> Result<()> {
+    for _ in 1..TRIES {
+        if write().await.is_ok() {
+            return Ok(());
+        }
+    }
+    write().await
 }
 
 fn model_in(bytes: &[u8]) -> Result<String> {
