@@ -4,7 +4,7 @@
 // Whatever is started here ends with this process: see `stop`.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
@@ -56,7 +56,7 @@ async function main() {
   createDatabase();
   const worker = await startWorker(originUrl);
 
-  await healthy(`${address}/health`);
+  await healthy(address);
   // From here on the Worker's own lines are of interest; before, there are only wrangler's.
   worker.show();
   console.log(`
@@ -95,8 +95,7 @@ async function startOrigin() {
       MLFLOW_SERVER_ENABLE_JOB_EXECUTION: "false",
     },
   });
-  // Its health is under the prefix too.
-  await healthy(`${url}${env.STATIC_PREFIX ?? ""}/health`);
+  await healthy(url);
   return url;
 }
 
@@ -117,9 +116,14 @@ async function startWorker(originUrl) {
   const envFile = join(state, "worker.env");
   rmSync(envFile, { force: true }); // a mode is given to new files only
   writeFileSync(envFile, dotenv(workerVariables(originUrl)), { mode: 0o600 });
+  // A copy: wrangler reloads when its script changes, which cuts requests off, and a gate that is in use must not
+  // depend on what is being built beside it. A new build is taken up by the next start.
+  const script = join(state, "worker");
+  rmSync(script, { recursive: true, force: true });
+  cpSync("build", script, { recursive: true });
   console.log("== wrangler dev (a few seconds)");
   return start("wrangler", "wrangler", [
-    "dev", "--local", "--ip", HOST, "--port", String(port),
+    "dev", join(script, "index.js"), "--config", resolve("wrangler.toml"), "--local", "--ip", HOST, "--port", String(port),
     "--inspector-ip", HOST, "--inspector-port", String(await freePort()),
     "--persist-to", state, "--env-file", envFile, "--show-interactive-dev-session=false",
     ...(tls ? ["--local-protocol", "https", "--https-key-path", tls.key, "--https-cert-path", tls.cert] : []),
@@ -265,14 +269,16 @@ function freePort() {
   });
 }
 
-async function healthy(url) {
+/** Waits for /health; a static prefix moves it in later versions of MLflow (not yet in 3.3). */
+async function healthy(server) {
+  const urls = [...new Set([`${server}/health`, `${server}${env.STATIC_PREFIX ?? ""}/health`])];
   const deadline = Date.now() + READY_WITHIN_SECONDS * 1000;
-  let answer;
   while (!stopping) {
-    answer = await get(url);
-    if (answer.status === 200) return;
+    const answers = await Promise.all(urls.map(get));
+    if (answers.some((answer) => answer.status === 200)) return;
     if (Date.now() > deadline) {
-      throw new Error(`${url} did not answer 200 within ${READY_WITHIN_SECONDS} seconds, but: ${answer.status ?? answer.error}`);
+      const last = answers[0].status ?? answers[0].error;
+      throw new Error(`${urls[0]} did not answer 200 within ${READY_WITHIN_SECONDS} seconds, but: ${last}`);
     }
     await pause(100);
   }
