@@ -197,7 +197,7 @@ async function stop(status) {
   if (stopping) return;
   stopping = true;
   // Collected before anything ends: a process whose parent is gone can no longer be found from here.
-  const all = descendants(process.pid);
+  const all = started();
   for (const pid of all) signal(pid, "SIGTERM");
   for (let waited = 0; waited < 5000 && all.some(isAlive); waited += 50) await pause(50);
   for (const pid of all.filter(isAlive)) signal(pid, "SIGKILL");
@@ -206,12 +206,16 @@ async function stop(status) {
   process.exit(status);
 }
 
-function descendants(root) {
-  const listed = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+/** Every descendant, and what a dead child left behind in its process group. */
+function started() {
+  const listed = spawnSync("ps", ["-A", "-o", "pid=,ppid=,pgid="], { encoding: "utf8" });
   const rows = listed.stdout.trim().split("\n").map((line) => line.trim().split(/\s+/).map(Number));
-  const found = [];
-  for (let parents = [root]; parents.length > 0;) {
-    parents = rows.filter(([pid, parent]) => parents.includes(parent) && pid !== listed.pid).map(([pid]) => pid);
+  const groups = children.map((child) => child.process.pid);
+  const found = rows.filter(([, , group]) => groups.includes(group)).map(([pid]) => pid);
+  for (let parents = [process.pid, ...found]; parents.length > 0;) {
+    parents = rows
+      .filter(([pid, parent]) => parents.includes(parent) && pid !== listed.pid && !found.includes(pid))
+      .map(([pid]) => pid);
     found.push(...parents);
   }
   return found;
