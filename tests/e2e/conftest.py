@@ -32,6 +32,8 @@ def pytest_collection_modifyitems(config, items):
     def wanted(item):
         if HAS_GRANT_API != bool(item.get_closest_marker("new_client")):
             return False
+        if item.get_closest_marker("new_origin"):
+            return not SAME_AS_ORIGIN
         return SAME_AS_ORIGIN or not item.get_closest_marker("once")
 
     deselected = [item for item in items if not wanted(item)]
