@@ -69,17 +69,18 @@ def test_model_and_prompt_grants(gate, auth_client, resource_type):
     user = gate.new_user()
     client = MlflowClient()
     name = unique(resource_type)
+    create, tag = {
+        "registered_model": (client.create_registered_model, client.set_registered_model_tag),
+        "prompt": (client.create_prompt, client.set_prompt_tag),
+    }[resource_type]
     with gate.admin.signed_in():
-        if resource_type == "prompt":
-            client.register_prompt(name, "Hello {{name}}")
-        else:
-            client.create_registered_model(name)
+        create(name)
     with user.signed_in(), refused():
-        client.set_registered_model_tag(name, "k", "v")
+        tag(name, "k", "v")
     with gate.admin.signed_in():
         auth_client.grant_user_permission(user.name, resource_type, name, "EDIT")
     with user.signed_in():
-        client.set_registered_model_tag(name, "k", "v")
+        tag(name, "k", "v")
 
 
 def test_a_creator_grants_on_what_is_his(gate, auth_client):
