@@ -194,6 +194,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
 
     /// Sends what was decided on to the origin. A stream is given away; a body that was read can be sent again.
     pub async fn forward(&self, call: &mut Call<O::Stream>, caller: Option<&Caller>) -> Result<Response<O::Stream>> {
+        let target = format!("{}{}", encode(&call.path), call.forwarded_query());
         let body = match std::mem::replace(&mut call.payload, Payload::None) {
             Payload::None => Body::Empty,
             Payload::Stream(stream) => Body::Stream(stream),
@@ -206,8 +207,6 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         if matches!(body, Body::Bytes(_)) {
             headers.remove("Content-Length");
         }
-        let query = if matches!(call.payload, Payload::Json(..)) { String::new() } else { call.query.encode() };
-        let target = format!("{}{query}", encode(&call.path));
         let mut response = self.origin.send(OriginRequest { method: call.method, target, headers, body }).await?;
         response.headers = headers::to_client(&response.headers, self.config, origin_of(&call.url));
         Ok(response)
