@@ -1,16 +1,14 @@
 //! The gate: the way of a request, from top to bottom.
 
-use crate::access::{self, Caller, Capability, Grants, Resource};
-use crate::config::{Config, DEFAULT_PASSWORD};
+use crate::access::{self, Caller, Grants, Resource};
+use crate::config::Config;
 use crate::directory::{Database, Directory};
-use crate::error::{Code, Page, Refusal, Result};
+use crate::error::{Page, Refusal, Result};
 use crate::http::{Body, Method, Request, Response};
 use crate::identity::basic::{self, Credentials};
 use crate::isolate::Isolate;
-use crate::origin::{Origin, OriginRequest, collect, headers, parents};
-use crate::request::json::Json;
-use crate::request::path::encode;
-use crate::request::{Call, Demand, Payload, Subject, Target, origin_of};
+use crate::origin::Origin;
+use crate::request::{Call, Demand, Subject, Target};
 use crate::routes::{Need, Then};
 
 /// Everything that a request needs: the configuration, the two doors to the outside, memory, time and randomness.
@@ -117,66 +115,6 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         })
     }
 
-    fn is_to_be_judged(&self, call: &Call<O::Stream>, demands: &[Demand]) -> bool {
-        call.method == Method::Get && demands.iter().any(|demand| self.known(&demand.subject).is_none())
-    }
-
-    /// The answer names the experiment: it is read here and goes out only if the caller may read that.
-    async fn judge(
-        &self,
-        mut call: Call<O::Stream>,
-        demands: &[Demand],
-        caller: &Caller,
-        path: &[&str],
-    ) -> Result<Response<O::Stream>> {
-        let mut response = self.forward(&mut call, Some(caller)).await?;
-        let by_name = demands.iter().any(|demand| matches!(demand.subject, Subject::ExperimentByName(_)));
-        if response.status == 404 && !by_name {
-            return Err(Refusal::denied("it does not exist"));
-        }
-        if response.status != 200 {
-            return Ok(response);
-        }
-        let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
-        let answer = parents::read_json(&bytes)?;
-        let experiment = parents::experiment_in(&answer, path)?;
-        let grants = self.directory.grants(caller.id, std::slice::from_ref(&experiment)).await?;
-        for demand in demands {
-            access::decide(caller, &grants, self.config.default_permission, demand.capability, &experiment)?;
-            self.learn(&demand.subject, &answer, path);
-        }
-        crate::origin::rewritten(&mut response.headers);
-        response.body = Body::Bytes(bytes);
-        Ok(response)
-    }
-
-    /// Leaves only the readable ones in `experiment_ids`; with none left the answer is MLflow's empty one.
-    async fn narrow(
-        &self,
-        mut call: Call<O::Stream>,
-        demands: &[Demand],
-        caller: &Caller,
-        grants: &Grants,
-    ) -> Result<Response<O::Stream>> {
-        let default = self.config.default_permission;
-        let readable: Vec<Json> = demands
-            .iter()
-            .filter_map(|demand| self.known(&demand.subject))
-            .filter(|resource| grants.level(resource, default).allows(Capability::Read))
-            .map(|resource| Json::Text(resource.id))
-            .collect();
-        if readable.is_empty() {
-            return Ok(Response::new(200, "application/json", "{}"));
-        }
-        if let Payload::Json(bytes, Ok(json)) = &mut call.payload
-            && readable.len() < demands.len()
-        {
-            json.set("experiment_ids", Json::List(readable));
-            *bytes = json.compact().into_bytes();
-        }
-        self.forward(&mut call, Some(caller)).await
-    }
-
     /// What the table does not know is for administrators; a path that is ours is never forwarded.
     async fn unknown(&self, mut call: Call<O::Stream>, caller: &Caller) -> Result<Response<O::Stream>> {
         match call.method {
@@ -190,55 +128,6 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             _ if caller.is_admin => self.forward(&mut call, Some(caller)).await,
             _ => Err(Refusal::denied(format!("no row for {} {}", call.method.as_str(), call.path))),
         }
-    }
-
-    /// Sends what was decided on to the origin. A stream is given away; a body that was read can be sent again.
-    pub async fn forward(&self, call: &mut Call<O::Stream>, caller: Option<&Caller>) -> Result<Response<O::Stream>> {
-        let target = format!("{}{}", encode(&call.path), call.forwarded_query());
-        let body = match std::mem::replace(&mut call.payload, Payload::None) {
-            Payload::None => Body::Empty,
-            Payload::Stream(stream) => Body::Stream(stream),
-            Payload::Json(bytes, json) => {
-                call.payload = Payload::Json(bytes.clone(), json);
-                Body::Bytes(bytes)
-            }
-        };
-        let mut headers = headers::to_origin(&call.headers, self.config, caller.map(|caller| caller.username.as_str()));
-        if matches!(body, Body::Bytes(_)) {
-            headers.remove("Content-Length");
-        }
-        let mut response = self.origin.send(OriginRequest { method: call.method, target, headers, body }).await?;
-        response.headers = headers::to_client(&response.headers, self.config, origin_of(&call.url));
-        Ok(response)
-    }
-
-    /// Closed until there is an administrator: the first one is made here, once, from the configuration.
-    async fn open(&self) -> Result<()> {
-        if self.isolate.has_users.get() {
-            return Ok(());
-        }
-        if !self.directory.has_users().await? {
-            let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
-            let Some(password) = &self.config.admin_password else {
-                return closed(
-                    "There is no user yet. Set the secret ADMIN_PASSWORD (and the variable ADMIN_USERNAME, \
-                    if the first administrator is not to be called admin), then send the request again.",
-                );
-            };
-            if password.expose() == DEFAULT_PASSWORD && !self.config.allow_default_password {
-                return closed(
-                    "ADMIN_PASSWORD is the password that MLflow used to ship with, which everybody knows. \
-                    Set another one.",
-                );
-            }
-            if password.expose().chars().count() < crate::api::SHORTEST_PASSWORD {
-                return closed("ADMIN_PASSWORD must have at least 12 characters.");
-            }
-            let hash = self.hash(password)?;
-            self.directory.create_first_admin(&self.config.admin_username, &hash).await?;
-        }
-        self.isolate.has_users.set(true);
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who asks: credentials, password hashes, and what this isolate has verified already.
 
 pub mod basic;
+mod first_admin;
 pub mod password;
 pub mod secret;
 pub mod verified;

@@ -3,7 +3,9 @@
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;
 pub mod filter;
+pub mod forward;
 pub mod headers;
+pub mod judge;
 pub mod parents;
 pub mod settle;
 

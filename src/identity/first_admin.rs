@@ -1,0 +1,37 @@
+//! The first administrator.
+
+use crate::config::DEFAULT_PASSWORD;
+use crate::directory::Database;
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+
+impl<D: Database, O> Gate<'_, D, O> {
+    /// Closed until there is an administrator: the first one is made here, once, from the configuration.
+    pub async fn open(&self) -> Result<()> {
+        if self.isolate.has_users.get() {
+            return Ok(());
+        }
+        if !self.directory.has_users().await? {
+            let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
+            let Some(password) = &self.config.admin_password else {
+                return closed(
+                    "There is no user yet. Set the secret ADMIN_PASSWORD (and the variable ADMIN_USERNAME, \
+                    if the first administrator is not to be called admin), then send the request again.",
+                );
+            };
+            if password.expose() == DEFAULT_PASSWORD && !self.config.allow_default_password {
+                return closed(
+                    "ADMIN_PASSWORD is the password that MLflow used to ship with, which everybody knows. \
+                    Set another one.",
+                );
+            }
+            if password.expose().chars().count() < crate::api::SHORTEST_PASSWORD {
+                return closed("ADMIN_PASSWORD must have at least 12 characters.");
+            }
+            let hash = self.hash(password)?;
+            self.directory.create_first_admin(&self.config.admin_username, &hash).await?;
+        }
+        self.isolate.has_users.set(true);
+        Ok(())
+    }
+}

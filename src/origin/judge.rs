@@ -1,0 +1,73 @@
+//! Reads that are decided by their answer, and searches that are narrowed before they are sent.
+
+use super::{Origin, collect, parents, rewritten};
+use crate::access::{self, Caller, Capability, Grants};
+use crate::directory::Database;
+use crate::error::{Refusal, Result};
+use crate::gate::Gate;
+use crate::http::{Body, Method, Response};
+use crate::request::json::Json;
+use crate::request::{Call, Demand, Payload, Subject};
+
+impl<D: Database, O: Origin> Gate<'_, D, O> {
+    /// Whether the experiment is still unknown, so that only the answer tells it.
+    pub fn is_to_be_judged(&self, call: &Call<O::Stream>, demands: &[Demand]) -> bool {
+        call.method == Method::Get && demands.iter().any(|demand| self.known(&demand.subject).is_none())
+    }
+
+    /// The answer names the experiment: it is read here and goes out only if the caller may read that.
+    pub async fn judge(
+        &self,
+        mut call: Call<O::Stream>,
+        demands: &[Demand],
+        caller: &Caller,
+        path: &[&str],
+    ) -> Result<Response<O::Stream>> {
+        let mut response = self.forward(&mut call, Some(caller)).await?;
+        let by_name = demands.iter().any(|demand| matches!(demand.subject, Subject::ExperimentByName(_)));
+        if response.status == 404 && !by_name {
+            return Err(Refusal::denied("it does not exist"));
+        }
+        if response.status != 200 {
+            return Ok(response);
+        }
+        let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
+        let answer = parents::read_json(&bytes)?;
+        let experiment = parents::experiment_in(&answer, path)?;
+        let grants = self.directory.grants(caller.id, std::slice::from_ref(&experiment)).await?;
+        for demand in demands {
+            access::decide(caller, &grants, self.config.default_permission, demand.capability, &experiment)?;
+            self.learn(&demand.subject, &answer, path);
+        }
+        rewritten(&mut response.headers);
+        response.body = Body::Bytes(bytes);
+        Ok(response)
+    }
+
+    /// Leaves only the readable ones in `experiment_ids`; with none left the answer is MLflow's empty one.
+    pub async fn narrow(
+        &self,
+        mut call: Call<O::Stream>,
+        demands: &[Demand],
+        caller: &Caller,
+        grants: &Grants,
+    ) -> Result<Response<O::Stream>> {
+        let default = self.config.default_permission;
+        let readable: Vec<Json> = demands
+            .iter()
+            .filter_map(|demand| self.known(&demand.subject))
+            .filter(|resource| grants.level(resource, default).allows(Capability::Read))
+            .map(|resource| Json::Text(resource.id))
+            .collect();
+        if readable.is_empty() {
+            return Ok(Response::new(200, "application/json", "{}"));
+        }
+        if let Payload::Json(bytes, Ok(json)) = &mut call.payload
+            && readable.len() < demands.len()
+        {
+            json.set("experiment_ids", Json::List(readable));
+            *bytes = json.compact().into_bytes();
+        }
+        self.forward(&mut call, Some(caller)).await
+    }
+}
