@@ -234,10 +234,26 @@ function isAlive(pid) {
   return signal(pid, 0);
 }
 
-/** A `make` that was killed outright passes nothing on: its disappearance is the signal then. */
+/**
+ * A `make` that was killed outright passes nothing on: its disappearance is the signal then. Nor does it pass on a
+ * SIGINT that was sent to it alone (a program's, not a Ctrl-C): it restores the default action and waits for us.
+ */
 function endWithParent() {
   const parent = process.ppid;
-  setInterval(() => process.ppid === parent || stop(1), 1000).unref();
+  const waited = catchesInterrupt(parent);
+  setInterval(() => {
+    if (process.ppid !== parent || (waited && !catchesInterrupt(parent))) stop(0);
+  }, 500).unref();
+}
+
+/** Whether a process has a handler for SIGINT; only Linux tells. */
+function catchesInterrupt(pid) {
+  try {
+    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1];
+    return (BigInt(`0x${caught}`) & 2n) !== 0n;
+  } catch {
+    return false;
+  }
 }
 
 /** Two gates on one database would end in a locked file; the second one is told. */

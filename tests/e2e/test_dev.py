@@ -24,7 +24,7 @@ def wait_for(condition, seconds=30):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", ["SIGINT to all", "SIGTERM to make"])
+@pytest.mark.parametrize("how", ["SIGINT to all", "SIGINT to make", "SIGTERM to make", "SIGKILL to make"])
 def test_nothing_is_left_behind(own_gate, how):
     running = own_gate()
     started = processes.below(running.process.pid)
@@ -32,7 +32,7 @@ def test_nothing_is_left_behind(own_gate, how):
     if how == "SIGINT to all":
         os.killpg(running.process.pid, signal.SIGINT)
     else:
-        running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(signal.Signals[how.split()[0]])
     running.process.wait(timeout=30)
     wait_for(lambda: not any(map(processes.exists, started)))
 
