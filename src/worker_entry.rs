@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use worker::{Context, Env, Result, console_error, event};
+use worker::{Context, Env, Result, console_error, console_log, event};
 
 use crate::config::Config;
 use crate::directory::{Directory, d1::D1};
@@ -46,7 +46,16 @@ async fn answer(request: worker::Request, env: &Env, config: &Config, isolate: &
         headers: from_js(request.headers()),
         body: body_of(&request),
     };
-    Ok(gate.handle(incoming, |status, because| console_error!("refused with {status}: {because}")).await)
+    Ok(gate.handle(incoming, log).await)
+}
+
+/// A refusal is daily business; a failure of ours or of the origin's is an error.
+fn log(status: u16, because: &str) {
+    if status < 500 {
+        console_log!("refused with {status}: {because}");
+    } else {
+        console_error!("refused with {status}: {because}");
+    }
 }
 
 fn isolate() -> Option<Rc<Isolate>> {

@@ -63,5 +63,8 @@ def write(path):
 
 
 def hash_of(path):
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(MB):
+            digest.update(block)
+    return digest.hexdigest()

@@ -10,12 +10,16 @@ import json
 import os
 import re
 import sys
-import tomllib
 from pathlib import Path
 from urllib.parse import urlencode
 
 import gate as gates
 import pytest
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
 
 sys.path.insert(0, str(gates.ROOT / "scripts/fixtures"))
 

@@ -106,8 +106,10 @@ def test_the_form_needs_its_token(gate):
 
 
 def test_the_ui_opens_behind_the_gate(gate, page_of, artifacts_dir):
-    page = page_of(gate.new_user())
-    page.goto(gate.url)
-    # The heading comes from the UI's own script, so its files and its API calls went through.
-    page.get_by_text("Experiments", exact=True).first.wait_for()
+    user, name = gate.new_user(), unique("seen-in-the-ui")
+    assert gate.request("POST", "/api/2.0/mlflow/experiments/create", user, json={"name": name}).status_code == 200
+    page = page_of(user)
+    page.goto(f"{gate.url}/#/experiments")
+    # The row comes from the UI's own script and API calls, so all of them went through.
+    page.get_by_text(name).first.wait_for()
     page.screenshot(path=artifacts_dir / "ui.png")
