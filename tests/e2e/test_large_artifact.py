@@ -1,7 +1,7 @@
 """A large artifact goes up and down through the Worker without being held in its memory.
 
 LARGE_ARTIFACT_MB chooses the size. Only before the newer origin: MLflow 3.3 under uvicorn gathers an upload in memory,
-copying all of it for every chunk, and takes more than ten minutes for a gigabyte.
+copying all of it for every chunk, and had not taken a gigabyte after seven minutes.
 """
 
 import hashlib
