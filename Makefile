@@ -13,6 +13,8 @@ PYTHON ?= python3
 MLFLOW_VERSION ?= 3.3.2
 MLFLOW_OLD := 3.3.2
 MLFLOW_NEW := 3.17.2
+# Whose routes the table is checked against, as tests/fixtures/routes-NAME.tsv: NAME and release.
+FIXTURES := 2.9=2.9.2 2.22=2.22.4 3.3.2=3.3.2 3.9=3.9.0 3.12=3.12.0 3.17.2=3.17.2
 WORKER_BUILD_VERSION := 0.8.7
 # wasm-bindgen's command-line tool must be exactly as old as the crate.
 WASM_BINDGEN_VERSION = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/.*"\(.*\)"/\1/p}' Cargo.lock)
@@ -30,7 +32,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev test lint test-native test-e2e build tools clean
+.PHONY: help dev test lint test-native test-e2e routes fixtures build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -70,6 +72,32 @@ test-native: $(stamps)/rust ## cargo test
 test-e2e: build $(stamps)/e2e-$(MLFLOW_OLD) $(stamps)/e2e-$(MLFLOW_NEW) $(stamps)/browser ## Real workerd, D1, MLflow and browser
 	@scripts/test-e2e $(MLFLOW_OLD) $(MLFLOW_NEW) $(E2E)
 
+# --- releases of MLflow ----------------------------------------------------------------------------------------
+
+list_routes := scripts/fixtures/routes.py
+repeated := tests/fixtures/repeated-query-fields.txt
+# The list stays beside the release that it is of.
+routes_tsv := $(tools_dir)/mlflow-$(MLFLOW_VERSION)/routes.tsv
+
+routes: $(stamps)/rust $(stamps)/basic-auth-$(MLFLOW_VERSION) ## What a release serves and the table lacks: make routes MLFLOW_VERSION=3.16.1
+	@echo "== routes of MLflow $(MLFLOW_VERSION), in $(routes_tsv)"
+	@"$(TOOLS)/mlflow-$(MLFLOW_VERSION)/bin/python" $(list_routes) routes > "$(routes_tsv)"
+	@"$(TOOLS)/mlflow-$(MLFLOW_VERSION)/bin/python" $(list_routes) repeated | LC_ALL=C comm -23 - $(repeated) \
+		| sed "s|.*|A query may repeat '&': add it to REPEATED in src/request/query.rs.|"
+	@echo "== every one of them has a row? (2 minutes the first time)"
+	ROUTES="$(routes_tsv)" cargo test --locked --test decisions coverage -- --nocapture
+
+fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, ,$(pair)))) ## Make the lists of routes in tests/fixtures anew (six releases, about 8 minutes)
+	@lists=$$(mktemp); \
+	for pair in $(FIXTURES); do \
+		echo "== routes of MLflow $${pair#*=}"; \
+		python="$(TOOLS)/mlflow-$${pair#*=}/bin/python"; \
+		"$$python" $(list_routes) routes > "tests/fixtures/routes-$${pair%=*}.tsv"; \
+		"$$python" $(list_routes) repeated >> "$$lists"; \
+	done; \
+	LC_ALL=C sort -u "$$lists" > $(repeated); \
+	rm "$$lists"
+
 # --- tools -----------------------------------------------------------------------------------------------------
 
 tools: $(stamps)/rust $(stamps)/worker-build-$(WORKER_BUILD_VERSION) $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION) $(stamps)/npm $(stamps)/mlflow-$(MLFLOW_VERSION) ## Install what building and running need
@@ -103,6 +131,12 @@ $(stamps)/mlflow-%: | $(stamps)
 	@echo "== Python environment with MLflow $* (about 2 minutes)"
 	test -x "$(TOOLS)/mlflow-$*/bin/python" || $(PYTHON) -m venv "$(TOOLS)/mlflow-$*"
 	"$(TOOLS)/mlflow-$*/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off mlflow==$* 'sqlalchemy<2.1'
+	@touch $@
+
+# MLflow 2.9 (Python 3.12 at most) imports the pkg_resources that later releases of setuptools do without.
+$(stamps)/basic-auth-%: | $(stamps)/mlflow-%
+	@echo "== what basic-auth needs beside MLflow $* (seconds)"
+	"$(TOOLS)/mlflow-$*/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off 'Flask-WTF<2' 'setuptools<81'
 	@touch $@
 
 $(stamps)/e2e-%: tests/e2e/requirements.txt | $(stamps)/mlflow-%
