@@ -3,9 +3,11 @@
 use super::path::{percent_decode, percent_encode};
 use crate::error::{Refusal, Result};
 
-/// The `repeated` fields of the protobuf messages behind MLflow's GET routes, and the `run_id` of the bulk metric
-/// history, which its view reads as a list. `tests/fixtures/repeated-query-fields.txt` is the list made from MLflow.
-const REPEATED: &[&str] = &["experiment_ids", "order_by", "run_id", "run_ids", "stages", "trace_ids"];
+/// The `repeated` fields of the protobuf messages behind MLflow's GET routes, and what other views read as a list: the
+/// `run_id` of the bulk metric history, `scorer_ids` of the online scoring, `workspace` of the roles.
+/// `tests/fixtures/repeated-query-fields.txt` is the list made from MLflow.
+const REPEATED: &[&str] =
+    &["experiment_ids", "order_by", "run_id", "run_ids", "scorer_ids", "stages", "trace_ids", "workspace"];
 
 /// Decoded parameters in the order of arrival.
 #[derive(Clone, Debug, Default, PartialEq)]
