@@ -76,6 +76,7 @@ enum Told {
     Missing(String),
     Page(Page),
     Text(&'static str),
+    Nulls(Vec<String>),
 }
 
 /// A request that is not served: what the client sees, and why, for the log.
@@ -131,6 +132,11 @@ impl Refusal {
         Self::new(Told::Text(line), line)
     }
 
+    /// 200 with nulls, as GraphQL tells that its fields may not be seen (MLflow 3.9).
+    pub fn nulls(keys: Vec<String>, because: impl Into<String>) -> Self {
+        Self::new(Told::Nulls(keys), because)
+    }
+
     fn new(told: Told, because: impl Into<String>) -> Self {
         Self { told, because: because.into(), varies_on: None }
     }
@@ -144,6 +150,11 @@ impl Refusal {
     /// Whether the origin refuses such a request as well, so that it can say so itself to an administrator.
     pub fn is_left_to_origin(&self) -> bool {
         matches!(self.told, Told::Missing(_) | Told::Page(Page::UnsupportedMediaType))
+    }
+
+    /// Whether it says that the caller may not do this.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.told, Told::Denied)
     }
 
     /// The reason, for the log.
@@ -180,6 +191,11 @@ impl Told {
             ),
             Told::Page(page) => page.into_response(),
             Told::Text(line) => Response::new(400, HTML, line),
+            Told::Nulls(keys) => {
+                let data: serde_json::Map<_, _> = keys.into_iter().map(|key| (key, serde_json::Value::Null)).collect();
+                let answer = serde_json::json!({ "data": data, "errors": null });
+                Response::new(200, "application/json", format!("{answer}\n"))
+            }
         }
     }
 }

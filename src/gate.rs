@@ -9,7 +9,7 @@ use crate::identity::basic::{self, Credentials};
 use crate::isolate::Isolate;
 use crate::origin::Origin;
 use crate::request::{Call, Demand, Subject, Target};
-use crate::routes::{Need, Then};
+use crate::routes::{Need, Row, Then};
 
 /// Everything that a request needs: the configuration, the two doors to the outside, memory, time and randomness.
 pub struct Gate<'a, D, O> {
@@ -81,6 +81,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         match row.need {
             _ if caller.is_admin => check_for_admin(demands)?,
             Need::Nobody | Need::Login => {}
+            Need::GraphQl => return self.graphql(call, &demands?, &caller, grants).await,
             Need::Admin => return Err(Refusal::denied(format!("user {} is no administrator", caller.id))),
             Need::Oneself(parameter) => crate::api::require_oneself(&call, parameter, &caller)?,
             Need::All(_) => {
@@ -90,11 +91,18 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                         return self.judge(call, &demands, &caller, path).await;
                     }
                     Then::Narrow => return self.narrow(call, &demands, &caller, &grants).await,
+                    Then::Filter(_) => self.require(&demands, &caller, grants).await?,
+                    _ if demands.is_empty() => return Err(nothing_named(row)),
                     _ => self.require(&demands, &caller, grants).await?,
                 }
             }
         }
         match row.then {
+            Then::Judge(path) if !caller.is_admin && matches!(row.need, Need::Login) => {
+                self.judge(call, &[], &caller, path).await
+            }
+            Then::Conceal if !caller.is_admin => Ok(Response::new(200, "application/json", "{}")),
+            Then::Learn(part, object) => self.forward_and_learn(call, &caller, part, object).await,
             Then::Serve(endpoint) => crate::api::serve(self, endpoint, &call, &caller).await,
             Then::Filter(listing) if !caller.is_admin => self.filter(call, &caller, listing).await,
             Then::Settle(settlement) => self.settle(call, &caller, settlement).await,
@@ -103,15 +111,17 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 
     /// Every demand must be met; those whose experiment is unknown cost look-ups and a second statement.
-    async fn require(&self, demands: &[Demand], caller: &Caller, mut grants: Grants) -> Result<()> {
+    pub async fn require(&self, demands: &[Demand], caller: &Caller, mut grants: Grants) -> Result<()> {
         let subjects: Vec<&Subject> = demands.iter().map(|demand| &demand.subject).collect();
         let was_known = subjects.iter().all(|subject| self.known(subject).is_some());
         let resources = self.resolve(&subjects).await?;
         if !was_known {
-            grants = self.directory.grants(caller.id, &resources).await?;
+            grants = self.directory.grants(caller.id, &resources.concat()).await?;
         }
-        demands.iter().zip(&resources).try_for_each(|(demand, resource)| {
-            access::decide(caller, &grants, self.config.default_permission, demand.capability, resource)
+        let default = self.config.default_permission;
+        demands.iter().zip(&resources).try_for_each(|(demand, resources)| {
+            let mut each = resources.iter();
+            each.try_for_each(|resource| access::decide(caller, &grants, default, demand.capability, resource))
         })
     }
 
@@ -128,6 +138,14 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             _ if caller.is_admin => self.forward(&mut call, Some(caller)).await,
             _ => Err(Refusal::denied(format!("no row for {} {}", call.method.as_str(), call.path))),
         }
+    }
+}
+
+/// A row whose ids may all be missing says nothing about a request that has none of them.
+fn nothing_named(row: &Row) -> Refusal {
+    match row.need {
+        Need::All([claim, ..]) => Refusal::missing(claim.parts().1.parameters.first().unwrap_or(&"id")),
+        _ => Refusal::denied("the request names nothing"),
     }
 }
 

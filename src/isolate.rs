@@ -7,7 +7,7 @@ use lru::LruCache;
 
 use crate::identity::verified::Verified;
 use crate::origin::parents::Parent;
-use crate::request::Subject;
+use crate::routes::Part;
 
 const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 
@@ -15,8 +15,8 @@ const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 pub struct Isolate {
     /// Credentials that matched.
     pub verified: RefCell<Verified>,
-    /// Run or logged model to its experiment, which never changes.
-    pub parents: RefCell<LruCache<Subject, Parent>>,
+    /// A run, logged model or the like to its experiment, which never changes.
+    pub parents: RefCell<LruCache<(Part, String), Parent>>,
     /// Whether the users table is known to hold somebody.
     pub has_users: Cell<bool>,
     hashes: Cell<u64>,

@@ -86,7 +86,7 @@ fn rows_of(page: &Json, listing: Listing) -> Result<Vec<(Resource, Json)>> {
         .map(|row| {
             let resource = match listing.names {
                 Names::RegisteredModel => row.field(listing.id).and_then(Json::text).map(Resource::registered_model),
-                _ => Some(parents::experiment_in(row, &[listing.id])?),
+                _ => parents::experiments_in(row, &[listing.id])?.pop(),
             };
             let resource =
                 resource.ok_or_else(|| unusable(format!("a row of {} without {}", listing.rows, listing.id)))?;

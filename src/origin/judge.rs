@@ -8,14 +8,15 @@ use crate::gate::Gate;
 use crate::http::{Body, Method, Response};
 use crate::request::json::Json;
 use crate::request::{Call, Demand, Payload, Subject};
+use crate::routes::Part;
 
 impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Whether the experiment is still unknown, so that only the answer tells it.
+    /// Whether the experiment is still unknown, so that only the answer tells it. A HEAD has no answer to read.
     pub fn is_to_be_judged(&self, call: &Call<O::Stream>, demands: &[Demand]) -> bool {
-        call.method == Method::Get && demands.iter().any(|demand| self.known(&demand.subject).is_none())
+        call.method != Method::Head && demands.iter().any(|demand| self.known(&demand.subject).is_none())
     }
 
-    /// The answer names the experiment: it is read here and goes out only if the caller may read that.
+    /// The answer names the experiments: it is read here and goes out only if the caller may read all of them.
     pub async fn judge(
         &self,
         mut call: Call<O::Stream>,
@@ -33,11 +34,40 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         }
         let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
         let answer = parents::read_json(&bytes)?;
-        let experiment = parents::experiment_in(&answer, path)?;
-        let grants = self.directory.grants(caller.id, std::slice::from_ref(&experiment)).await?;
-        for demand in demands {
-            access::decide(caller, &grants, self.config.default_permission, demand.capability, &experiment)?;
-            self.learn(&demand.subject, &answer, path);
+        let experiments = parents::experiments_in(&answer, path)?;
+        let grants = self.directory.grants(caller.id, &experiments).await?;
+        for experiment in &experiments {
+            access::decide(caller, &grants, self.config.default_permission, Capability::Read, experiment)?;
+        }
+        if let ([Demand { subject: Subject::Part(part, id), .. }], [object @ .., "experiment_id"]) = (demands, path)
+            && let Some(object) = answer.at(object)
+        {
+            self.learn(*part, id, object);
+        }
+        rewritten(&mut response.headers);
+        response.body = Body::Bytes(bytes);
+        Ok(response)
+    }
+
+    /// Forwards, and remembers the experiment of the part that the answer says was made.
+    pub async fn forward_and_learn(
+        &self,
+        mut call: Call<O::Stream>,
+        caller: &Caller,
+        part: Part,
+        object: &[&str],
+    ) -> Result<Response<O::Stream>> {
+        let mut response = self.forward(&mut call, Some(caller)).await?;
+        if response.status != 200 {
+            return Ok(response);
+        }
+        let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
+        let id = if part == Part::LoggedModel { "model_id" } else { "run_id" };
+        if let Ok(answer) = parents::read_json(&bytes)
+            && let Some(object) = answer.at(object)
+            && let Some(id) = object.field(id).and_then(Json::text)
+        {
+            self.learn(part, id, object);
         }
         rewritten(&mut response.headers);
         response.body = Body::Bytes(bytes);

@@ -4,6 +4,7 @@
 pub mod fetch;
 pub mod filter;
 pub mod forward;
+pub mod graphql;
 pub mod headers;
 pub mod judge;
 pub mod parents;

@@ -1,4 +1,4 @@
-//! Which experiment a run or a logged model belongs to. The origin knows; it never changes.
+//! Which experiment a run, a trace or a dataset belongs to. The origin knows.
 
 use futures_util::future::try_join_all;
 
@@ -11,17 +11,45 @@ use crate::http::{Body, Headers, Method};
 use crate::request::Subject;
 use crate::request::json::Json;
 use crate::request::path::percent_encode;
+use crate::routes::Part;
 
 /// As many as fit beside the other subrequests of an invocation on the free plan.
 const MOST_LOOK_UPS: usize = 40;
 
-/// What a run or a logged model belongs to.
+/// What a part belongs to.
 #[derive(Clone, Debug)]
 pub struct Parent {
-    /// The experiment.
-    pub experiment: Resource,
-    /// Where its artifacts are.
+    /// The experiment; a dataset may have several.
+    pub experiments: Vec<Resource>,
+    /// Where its artifacts are, if it has any.
     pub artifact_uri: String,
+}
+
+/// How the origin is asked for a part: the target up to its id and behind it, where the answer holds the object, and
+/// where in that the experiment is named.
+type Question = (Part, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const ID: &[&str] = &["experiment_id"];
+const TRACE_ID: &[&str] = &["trace_location", "mlflow_experiment", "experiment_id"];
+
+/// A second question of a part is for origins that do not know the first: MLflow 2 for traces.
+#[rustfmt::skip]
+const QUESTIONS: &[Question] = &[
+    (Part::Run,                   "/api/2.0/mlflow/runs/get?run_id=",                   "",                &["run", "info"],         ID),
+    (Part::LoggedModel,           "/api/2.0/mlflow/logged-models/",                     "",                &["model", "info"],       ID),
+    (Part::Trace,                 "/api/3.0/mlflow/traces/",                            "",                &["trace", "trace_info"], TRACE_ID),
+    (Part::Trace,                 "/api/2.0/mlflow/traces/",                            "/info",           &["trace_info"],          ID),
+    (Part::Dataset,               "/api/3.0/mlflow/datasets/",                          "/experiment-ids", &[],                      &["experiment_ids", "[]"]),
+    (Part::Issue,                 "/api/3.0/mlflow/issues/",                            "",                &["issue"],               ID),
+    (Part::LabelSchema,           "/api/3.0/mlflow/label-schemas/get?schema_id=",       "",                &["label_schema"],        ID),
+    (Part::ReviewQueue,           "/api/3.0/mlflow/review-queues/get?queue_id=",        "",                &["review_queue"],        ID),
+    (Part::PromptOptimizationJob, "/api/3.0/mlflow/prompt-optimization/jobs/",          "",                &["job"],                 ID),
+];
+
+/// Whether it stays where it is for as long as it exists. A dataset may be added to experiments, and MLflow moves a
+/// trace that is started again under the same id.
+fn stays(part: Part) -> bool {
+    !matches!(part, Part::Dataset | Part::Trace)
 }
 
 impl<D: Database, O: Origin> Gate<'_, D, O> {
@@ -29,15 +57,16 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     pub fn known(&self, subject: &Subject) -> Option<Resource> {
         match subject {
             Subject::Known(resource) => Some(resource.clone()),
-            Subject::Run(_) | Subject::LoggedModel(_) => {
-                self.isolate.parents.borrow_mut().get(subject).map(|parent| parent.experiment.clone())
+            Subject::Part(part, id) => {
+                let mut parents = self.isolate.parents.borrow_mut();
+                parents.get(&(*part, id.clone())).and_then(|parent| parent.experiments.first()).cloned()
             }
             _ => None,
         }
     }
 
-    /// The resource that each subject is about; the unknown ones are looked up side by side.
-    pub async fn resolve(&self, subjects: &[&Subject]) -> Result<Vec<Resource>> {
+    /// The resources that each subject is about; the unknown ones are looked up side by side.
+    pub async fn resolve(&self, subjects: &[&Subject]) -> Result<Vec<Vec<Resource>>> {
         let mut unknown: Vec<&Subject> = Vec::new();
         for subject in subjects {
             if self.known(subject).is_none() && !unknown.contains(subject) {
@@ -46,8 +75,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         }
         if unknown.len() > MOST_LOOK_UPS {
             return Err(Refusal::invalid(format!(
-                "The request names {} runs or models whose experiment is not known yet; at most {MOST_LOOK_UPS} can be \
-                 looked up at once.",
+                "The request names {} runs, models or traces whose experiment is not known yet; at most \
+                 {MOST_LOOK_UPS} can be looked up at once.",
                 unknown.len()
             )));
         }
@@ -58,82 +87,101 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         };
         subjects
             .iter()
-            .map(|subject| found_for(subject).or_else(|| self.known(subject)))
-            .map(|resource| resource.ok_or_else(|| unusable("a look-up was lost")))
+            .map(|subject| found_for(subject).or_else(|| self.known(subject).map(|resource| vec![resource])))
+            .map(|resources| resources.ok_or_else(|| unusable("a look-up was lost")))
             .collect()
     }
 
-    async fn find(&self, subject: &Subject) -> Result<Resource> {
+    async fn find(&self, subject: &Subject) -> Result<Vec<Resource>> {
+        let absent = || Refusal::denied(format!("{subject:?} does not exist"));
         match subject {
-            Subject::Known(resource) => Ok(resource.clone()),
+            Subject::Known(resource) => Ok(vec![resource.clone()]),
             Subject::Nothing(because) => Err(Refusal::denied(because.clone())),
             Subject::Location { source, run, logged_model } => {
-                let named = run.iter().map(|id| Subject::Run(id.clone()));
-                for subject in named.chain(logged_model.iter().map(|id| Subject::LoggedModel(id.clone()))) {
-                    let parent = self.parent(&subject).await?;
-                    let inside = source.strip_prefix(parent.artifact_uri.trim_end_matches('/'));
-                    if !parent.artifact_uri.is_empty()
-                        && inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                    {
-                        return Ok(parent.experiment);
-                    }
-                }
-                Err(Refusal::denied("the source of the model version is in no run or model that the request names"))
-            }
-            other => Ok(self.parent(other).await?.experiment),
-        }
-    }
-
-    /// Looks a parent up, or remembers it. Absent at the origin is refused like forbidden: no oracle.
-    async fn parent(&self, subject: &Subject) -> Result<Parent> {
-        if let Some(parent) = self.isolate.parents.borrow_mut().get(subject) {
-            return Ok(parent.clone());
-        }
-        let encoded = |id: &str| percent_encode(id, "");
-        let (target, object) = match subject {
-            Subject::Run(id) => (format!("/api/2.0/mlflow/runs/get?run_id={}", encoded(id)), &["run", "info"][..]),
-            Subject::LoggedModel(id) if is_segment(id) => {
-                (format!("/api/2.0/mlflow/logged-models/{}", encoded(id)), &["model", "info"][..])
+                self.owner(source, run.as_deref(), logged_model.as_deref()).await
             }
             Subject::ExperimentByName(name) => {
                 let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
-                (target, &["experiment"][..])
+                let answer = self.ask(target).await?.ok_or_else(absent)?;
+                experiments_in(&answer, &["experiment", "experiment_id"])
             }
-            _ => return Err(Refusal::denied("no look-up is possible")),
-        };
+            Subject::PartIfAny(part, id) => Ok(self.parent(*part, id).await?.map_or(Vec::new(), |p| p.experiments)),
+            // absent is refused like forbidden: no oracle
+            Subject::Part(part, id) => match self.parent(*part, id).await?.ok_or_else(absent)?.experiments {
+                none if none.is_empty() => Err(Refusal::denied(format!("{subject:?} belongs to no experiment"))),
+                experiments => Ok(experiments),
+            },
+        }
+    }
+
+    /// The experiment of the run or logged model whose artifacts a place lies in.
+    async fn owner(&self, source: &str, run: Option<&str>, logged_model: Option<&str>) -> Result<Vec<Resource>> {
+        for (part, id) in [(Part::Run, run), (Part::LoggedModel, logged_model)] {
+            let Some(parent) = (match id {
+                Some(id) => self.parent(part, id).await?,
+                None => None,
+            }) else {
+                continue;
+            };
+            let inside = source.strip_prefix(parent.artifact_uri.trim_end_matches('/'));
+            if !parent.artifact_uri.is_empty() && inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return Ok(parent.experiments);
+            }
+        }
+        Err(Refusal::denied(format!("{source} is not among the artifacts of a run or model that the request names")))
+    }
+
+    /// Looks a parent up, or remembers it. `None` if the origin does not know the part.
+    async fn parent(&self, part: Part, id: &str) -> Result<Option<Parent>> {
+        let key = (part, id.to_owned());
+        if let Some(parent) = self.isolate.parents.borrow_mut().get(&key) {
+            return Ok(Some(parent.clone()));
+        }
+        if !is_segment(id) {
+            return Ok(None);
+        }
+        for (_, before, after, object, experiment) in QUESTIONS.iter().filter(|(of, ..)| *of == part) {
+            let Some(answer) = self.ask(format!("{before}{id}{after}")).await? else { continue };
+            let object = answer.at(object).ok_or_else(|| unusable(format!("no {object:?} in the answer")))?;
+            let parent = parent_in(object, experiment)?;
+            if stays(part) {
+                self.isolate.parents.borrow_mut().put(key, parent.clone());
+            }
+            return Ok(Some(parent));
+        }
+        Ok(None)
+    }
+
+    /// Asks the origin; `None` is 404.
+    async fn ask(&self, target: String) -> Result<Option<Json>> {
         let headers = super::headers::to_origin(&Headers::default(), self.config, None);
-        let request = OriginRequest { method: Method::Get, target, headers, body: Body::Empty };
+        let request = OriginRequest { method: Method::Get, target: target.clone(), headers, body: Body::Empty };
         let response = self.origin.send(request).await?;
-        if response.status == 404 {
-            return Err(Refusal::denied(format!("{subject:?} does not exist")));
+        match response.status {
+            200 => Ok(Some(read_json(&collect(response.body).await?)?)),
+            404 => Ok(None),
+            status => Err(unusable(format!("look-up {target}: status {status}"))),
         }
-        if response.status != 200 {
-            return Err(unusable(format!("look-up of {subject:?}: status {}", response.status)));
+    }
+
+    /// Remembers the parent that an answer named in passing; `object` is what the answer says of the part.
+    pub fn learn(&self, part: Part, id: &str, object: &Json) {
+        if let Ok(parent) = parent_in(object, ID)
+            && stays(part)
+            && is_segment(id)
+        {
+            self.isolate.parents.borrow_mut().put((part, id.to_owned()), parent);
         }
-        let answer = read_json(&collect(response.body).await?)?;
-        let info = answer.at(object).ok_or_else(|| unusable(format!("look-up of {subject:?}: no {object:?}")))?;
-        let parent = Parent {
-            experiment: experiment_in(info, &["experiment_id"])?,
-            artifact_uri: info.field("artifact_uri").and_then(Json::text).unwrap_or_default().to_owned(),
-        };
-        if matches!(subject, Subject::Run(_) | Subject::LoggedModel(_)) {
-            self.isolate.parents.borrow_mut().put(subject.clone(), parent.clone());
-        }
-        Ok(parent)
     }
 }
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Remembers the parent that an answer named in passing.
-    pub fn learn(&self, subject: &Subject, answer: &Json, path: &[&str]) {
-        let Some((_, object)) = path.split_last() else { return };
-        let (Ok(experiment), Subject::Run(_) | Subject::LoggedModel(_)) = (experiment_in(answer, path), subject) else {
-            return;
-        };
-        let uri = answer.at(object).and_then(|info| info.field("artifact_uri")).and_then(Json::text);
-        let parent = Parent { experiment, artifact_uri: uri.unwrap_or_default().to_owned() };
-        self.isolate.parents.borrow_mut().put(subject.clone(), parent);
-    }
+fn parent_in(object: &Json, experiment: &[&str]) -> Result<Parent> {
+    let uri = object.field("artifact_uri").and_then(Json::text).unwrap_or_default();
+    Ok(Parent { experiments: experiments_in(object, experiment)?, artifact_uri: uri.to_owned() })
+}
+
+fn encoded(text: &str) -> String {
+    percent_encode(text, "")
 }
 
 /// One path segment that needs no thought: ids are of this form in every store.
@@ -141,10 +189,24 @@ fn is_segment(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// The experiment that an answer names at this path.
-pub fn experiment_in(answer: &Json, path: &[&str]) -> Result<Resource> {
-    let id = answer.at(path).and_then(Json::text).ok_or_else(|| unusable(format!("no {path:?} in the answer")))?;
-    Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))
+/// The experiments that an answer names at this path. `[]` is every item of a list, which may be left out as MLflow
+/// does with empty ones; everything else must be there.
+pub fn experiments_in(answer: &Json, path: &[&str]) -> Result<Vec<Resource>> {
+    let missing = || unusable(format!("no {path:?} in the answer"));
+    match path {
+        [] => {
+            let id = answer.text().ok_or_else(missing)?;
+            Ok(vec![Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))?])
+        }
+        [list, "[]", rest @ ..] => {
+            let Some(items) = answer.field(list) else { return Ok(Vec::new()) };
+            let items = items.list().ok_or_else(missing)?;
+            let experiments: Vec<Vec<Resource>> =
+                items.iter().map(|item| experiments_in(item, rest)).collect::<Result<_>>()?;
+            Ok(experiments.concat())
+        }
+        [name, rest @ ..] => experiments_in(answer.field(name).ok_or_else(missing)?, rest),
+    }
 }
 
 /// Reads an answer of the origin.

@@ -33,8 +33,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
         match settlement {
             Settlement::ExperimentCreated => {
-                let experiment = parents::experiment_in(&parents::read_json(&bytes)?, &["experiment_id"])?;
-                self.own_or_undo(caller, &experiment).await?;
+                for experiment in parents::experiments_in(&parents::read_json(&bytes)?, &["experiment_id"])? {
+                    self.own_or_undo(caller, &experiment).await?;
+                }
             }
             Settlement::ModelCreated => {
                 let model = Resource::registered_model(&model_in(&bytes)?);

@@ -3,20 +3,21 @@
 //! What is decided on here is what is forwarded: path and query are written again from their decoded form, and a
 //! JSON body is sent as it came only because it can be read in one way.
 
+pub mod graphql;
 pub mod json;
+pub mod otlp;
 pub mod path;
 pub mod query;
+pub mod subject;
+mod values;
 
-use crate::access::Resource;
 use crate::config::Config;
 use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
-use crate::routes::{self, Count, Field, Found, Names, Need, Row, Then};
+use crate::routes::{self, Found, Need, Row, Then};
 use json::Json;
 use query::Query;
-
-/// More look-ups than this would not fit into the subrequests of one invocation (50 on the free plan).
-const MOST_NAMED: usize = 1000;
+pub use subject::{Demand, Subject};
 
 /// Method, path and query in canonical form, and the row that governs them.
 pub struct Target {
@@ -69,7 +70,14 @@ impl Target {
                     Some(stream) => stream.collect(limit).await.map_err(too_large)?,
                     None => Vec::new(),
                 };
-                read_json(bytes, self.method, content_type.as_deref(), matches!(row.then, Then::Serve(_)))?
+                match row.then {
+                    Then::Spans => {
+                        let encoding = request.headers.get("content-encoding");
+                        let outline = otlp::outline(&bytes, content_type.as_deref(), encoding, limit)?;
+                        Payload::Json(bytes, Ok(outline))
+                    }
+                    then => read_json(bytes, self.method, content_type.as_deref(), matches!(then, Then::Serve(_)))?,
+                }
             }
         };
         let Target { method, path, query, found } = self;
@@ -104,7 +112,7 @@ pub enum Payload<S> {
     None,
     /// Not looked at.
     Stream(S),
-    /// Read: the bytes that are forwarded, and what they say.
+    /// Read: the bytes that are forwarded, and what they say (of spans in OTLP, an outline as JSON).
     Json(Vec<u8>, std::result::Result<Json, Unreadable>),
 }
 
@@ -137,111 +145,6 @@ impl<S> Call<S> {
         }
     }
 
-    /// Every value of a field, from the one place where the origin reads it.
-    pub fn values(&self, field: &Field) -> Result<Vec<String>> {
-        let many = matches!(field.count, Count::Each | Count::EachOptional);
-        let mut found: Vec<String> = Vec::new();
-        for (i, parameter) in field.parameters.iter().enumerate() {
-            let values = self.parameter(parameter, many)?;
-            if i > 0 && !found.is_empty() && !values.is_empty() && values != found {
-                return Err(conflict(parameter));
-            }
-            if found.is_empty() {
-                found = values;
-            }
-        }
-        match (field.count, field.parameters.first()) {
-            (Count::One | Count::Each, Some(parameter)) if found.is_empty() => Err(Refusal::missing(parameter)),
-            _ if found.len() > MOST_NAMED => {
-                Err(Refusal::invalid(format!("More than {MOST_NAMED} ids in one request.")))
-            }
-            _ => Ok(found),
-        }
-    }
-
-    /// The values of one spelling of a field; empty strings and nulls are as good as absent.
-    fn parameter(&self, name: &str, many: bool) -> Result<Vec<String>> {
-        let captured =
-            self.found.iter().flat_map(|found| &found.captures).find(|(n, _)| n == name).map(|(_, v)| v.clone());
-        let in_query: Vec<String> = self.query.all(name).filter(|v| !v.is_empty()).map(str::to_owned).collect();
-        let in_body = match &self.payload {
-            Payload::Json(_, Ok(json)) => body_values(json, name, many)?,
-            _ => Vec::new(),
-        };
-        let reads_body = matches!(self.payload, Payload::Json(..));
-        let chosen = match captured {
-            Some(value) => vec![value],
-            None if reads_body && !(in_body.is_empty() && self.method == Method::Delete) => in_body.clone(),
-            None => in_query.clone(),
-        };
-        let disagrees = |other: &Vec<String>| !other.is_empty() && !chosen.is_empty() && *other != chosen;
-        if disagrees(&in_query) || disagrees(&in_body) {
-            return Err(conflict(name));
-        }
-        if let (Payload::Json(_, Err(_)), true, Method::Post | Method::Put | Method::Patch) =
-            (&self.payload, chosen.is_empty(), self.method)
-        {
-            self.json()?;
-        }
-        Ok(chosen)
-    }
-
-    /// Everything that the row demands, field by field, as what it is about.
-    pub fn demands(&self) -> Result<Vec<Demand>> {
-        let Some(Row { need: Need::All(claims), .. }) = self.row else { return Ok(Vec::new()) };
-        let mut demands = Vec::new();
-        for claim in *claims {
-            let (capability, field) = claim.parts();
-            for value in self.values(field)? {
-                demands.push(Demand { capability, subject: self.subject(field.names, value)? });
-            }
-        }
-        Ok(demands)
-    }
-
-    fn subject(&self, names: Names, value: String) -> Result<Subject> {
-        Ok(match names {
-            Names::Experiment => Subject::Known(Resource::experiment(&value)?),
-            Names::RegisteredModel => Subject::Known(Resource::registered_model(&value)),
-            Names::ExperimentByName => Subject::ExperimentByName(value),
-            Names::Run => Subject::Run(value),
-            Names::LoggedModel => Subject::LoggedModel(value),
-            Names::ArtifactPath => artifact_subject(&value)?,
-            Names::Source => self.source_subject(value)?,
-            Names::Granted => crate::api::grants::target(self, &value)?,
-        })
-    }
-
-    /// What the source of a model version points at. `runs:/<run>/…`, `models:/<logged model>` and
-    /// `models:/<name>/<version>` say it; a path of the proxied store does too; any other place counts only as part
-    /// of the artifacts of the run or logged model that the request names beside it.
-    fn source_subject(&self, source: String) -> Result<Subject> {
-        if source.contains(['%', '\\', '#', '?']) || source.split('/').any(|s| s == "..") {
-            return Err(Refusal::invalid("Invalid model version source: it cannot be read in one way."));
-        }
-        let optional = |name| -> Result<Option<String>> { Ok(self.parameter(name, false)?.pop()) };
-        let first = |rest: &str| rest.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
-        if let Some(rest) = source.strip_prefix("runs:") {
-            return Ok(Subject::Run(first(rest)));
-        }
-        if let Some(rest) = source.strip_prefix("models:") {
-            let path = rest.trim_start_matches('/');
-            return Ok(match path.split_once('/') {
-                Some((name, _)) => Subject::Known(Resource::registered_model(name)),
-                None => match path.split_once('@') {
-                    Some((name, _)) => Subject::Known(Resource::registered_model(name)),
-                    None => Subject::LoggedModel(path.to_owned()),
-                },
-            });
-        }
-        if let Some(rest) = source.strip_prefix("mlflow-artifacts:/")
-            && !rest.starts_with('/')
-        {
-            return artifact_subject(rest);
-        }
-        Ok(Subject::Location { source, run: optional("run_id")?, logged_model: optional("model_id")? })
-    }
-
     /// The query that goes to the origin: none where the origin reads the body.
     pub fn forwarded_query(&self) -> String {
         match self.payload {
@@ -251,55 +154,6 @@ impl<S> Call<S> {
     }
 }
 
-/// A capability on something.
-#[derive(Clone, Debug)]
-pub struct Demand {
-    /// What is to be done.
-    pub capability: crate::access::Capability,
-    /// To what.
-    pub subject: Subject,
-}
-
-/// What a request is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// A resource that can be looked at right away.
-    Known(Resource),
-    /// The experiment of this name, whose id only the origin knows.
-    ExperimentByName(String),
-    /// The experiment of this run.
-    Run(String),
-    /// The experiment of this logged model.
-    LoggedModel(String),
-    /// A place that must lie within the artifacts of the run or logged model.
-    Location {
-        /// The URI.
-        source: String,
-        /// The run that the request names.
-        run: Option<String>,
-        /// The logged model that the request names.
-        logged_model: Option<String>,
-    },
-    /// Nothing that a grant could be about: for administrators.
-    Nothing(String),
-}
-
-/// The experiment that a path of the proxied artifact store belongs to.
-fn artifact_subject(path: &str) -> Result<Subject> {
-    let path = path::canonical_artifact(path).map_err(|e| Refusal::invalid(format!("Invalid artifact path: {e}.")))?;
-    let first = path.split('/').next().unwrap_or_default();
-    let digits = !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit());
-    if digits {
-        Ok(Subject::Known(Resource::experiment(first)?))
-    } else {
-        Ok(Subject::Nothing(format!("artifact path '{path}' belongs to no experiment")))
-    }
-}
-
-fn conflict(parameter: &str) -> Refusal {
-    Refusal::invalid(format!("Conflicting values for parameter '{parameter}'."))
-}
-
 fn too_large(error: StreamError) -> Refusal {
     match error {
         StreamError::TooLarge(limit) => {
@@ -307,33 +161,6 @@ fn too_large(error: StreamError) -> Refusal {
         }
         StreamError::Broken(_) => Refusal::invalid("The request body broke off."),
     }
-}
-
-/// Values at a path such as `metrics[].model_id`.
-fn body_values(json: &Json, name: &str, many: bool) -> Result<Vec<String>> {
-    if let Some((list, rest)) = name.split_once("[].") {
-        let items = json.field(list).map_or(Ok(&[][..]), |v| v.list().ok_or_else(|| wrong_type(list)))?;
-        return items.iter().filter_map(|item| item.field(rest)).map(|value| scalar(value, rest)).collect();
-    }
-    let values = match json.field(name) {
-        None => Vec::new(),
-        Some(Json::List(items)) if many => items.iter().map(|i| scalar(i, name)).collect::<Result<_>>()?,
-        Some(value) => vec![scalar(value, name)?],
-    };
-    Ok(values.into_iter().filter(|value| !value.is_empty()).collect())
-}
-
-/// An id as text: a string, or an integer as old clients send it.
-fn scalar(value: &Json, name: &str) -> Result<String> {
-    match value {
-        Json::Text(text) => Ok(text.clone()),
-        Json::Number(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(digits.clone()),
-        _ => Err(wrong_type(name)),
-    }
-}
-
-fn wrong_type(name: &str) -> Refusal {
-    Refusal::invalid(format!("Invalid value for parameter '{name}': a string is expected."))
 }
 
 fn read_json<S>(bytes: Vec<u8>, method: Method, content_type: Option<&str>, ours: bool) -> Result<Payload<S>> {

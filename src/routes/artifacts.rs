@@ -1,7 +1,8 @@
 //! Artifacts: of a run, uploaded through the UI, and in the proxied store.
 //!
-//! In the proxied store the first segment of the path is the experiment. A path of any other form belongs to no
-//! experiment and is for administrators.
+//! In the proxied store the first segment of the path is the experiment. In any other place (an experiment with an
+//! artifact location of its own) a path belongs to the run or logged model whose artifacts it lies in; what belongs
+//! to none, like the root, is for administrators.
 
 use super::words::*;
 
@@ -11,12 +12,15 @@ const LISTED_PATH: &Field = &field(Names::ArtifactPath, Count::One, &["path"]);
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     get   ("{api}/2.0/mlflow/artifacts/list",                               All(&[Read(RUN)]),          Forward),
+    post  ("{api}/2.0/mlflow/artifacts/presigned-download-url",             All(&[Read(RUN)]),          Forward),
+    post  ("{api}/2.0/mlflow/artifacts/presigned-upload-url",               All(&[Update(RUN_IF_ANY), Update(LOGGED_MODEL_IF_ANY)]), Forward),
     get   ("/get-artifact",                                                 All(&[Read(RUN)]),          Stream),
     post  ("{api}/2.0/mlflow/upload-artifact",                              All(&[Update(RUN)]),        Stream),
     get   ("{api}/2.0/mlflow-artifacts/artifacts",                          All(&[Read(LISTED_PATH)]),  Forward),
     get   ("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",         All(&[Read(PATH)]),         Stream),
     put   ("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",         All(&[Update(PATH)]),       Stream),
     delete("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",         All(&[Manage(PATH)]),       Stream),
+    get   ("{api}/2.0/mlflow-artifacts/presigned/{*artifact_path}",         All(&[Read(PATH)]),         Forward),
     post  ("{api}/2.0/mlflow-artifacts/mpu/create/{*artifact_path}",        All(&[Update(PATH)]),       Stream),
     post  ("{api}/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}",      All(&[Update(PATH)]),       Stream),
     post  ("{api}/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}",         All(&[Update(PATH)]),       Stream),

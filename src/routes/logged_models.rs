@@ -2,13 +2,14 @@
 
 use super::words::*;
 
-const SOURCE_RUN: &Field = &field(Names::Run, Count::Optional, &["source_run_id"]);
+const SOURCE_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["source_run_id"]);
 
 const OF_MODEL: &[&str] = &["model", "info", "experiment_id"];
+const NEW_MODEL: Then = Learn(Part::LoggedModel, &["model", "info"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    post  ("{api}/2.0/mlflow/logged-models",                                  All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]), Forward),
+    post  ("{api}/2.0/mlflow/logged-models",                                  All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]), NEW_MODEL),
     post  ("{api}/2.0/mlflow/logged-models/search",                           All(&[Read(EXPERIMENTS)]),                         Narrow),
     get   ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Read(LOGGED_MODEL)]),                        Judge(OF_MODEL)),
     patch ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Update(LOGGED_MODEL)]),                      Forward),

@@ -7,12 +7,20 @@
 //! as `Update(RUN)` names a capability and a [`Field`]: where the id is and what it is an id of. A value is taken
 //! from the path if the pattern names it, from the query of a GET, from the JSON body of a POST or PATCH, and from
 //! either of a DELETE; two places that disagree are a 400.
+//!
+//! What an experiment or a registered model owns is decided by the grants on it. What the classic permissions cannot
+//! express (the gateway, webhooks, jobs of others, the assistant) is for administrators, and its row says `Admin`.
 
 mod artifacts;
+mod datasets;
 mod experiments;
+mod gateway;
+mod genai;
 mod logged_models;
 mod models;
 mod runs;
+mod server;
+mod traces;
 mod ui;
 mod users;
 
@@ -49,6 +57,8 @@ pub enum Need {
     Oneself(&'static str),
     /// Every one of these.
     All(&'static [Claim]),
+    /// What each root field of the GraphQL document names.
+    GraphQl,
 }
 
 /// A capability on what a field names.
@@ -81,7 +91,8 @@ impl Claim {
 pub struct Field {
     /// What it names.
     pub names: Names,
-    /// The parameter; more than one are aliases of each other. `a[].b` is the field b of each item of a.
+    /// The parameter; more than one are aliases of each other. `a.b` is a field of an object, `a[].b` that of each
+    /// item of a list, `a{}` the keys of a map; `X-…` is a header field.
     pub parameters: &'static [&'static str],
     /// How often it may be there.
     pub count: Count,
@@ -96,16 +107,35 @@ pub enum Names {
     ExperimentByName,
     /// A registered model.
     RegisteredModel,
-    /// A run, which belongs to an experiment.
-    Run,
-    /// A logged model, which belongs to an experiment.
-    LoggedModel,
+    /// Something that belongs to an experiment.
+    Part(Part),
+    /// An id that the client chooses: what has it already is claimed, what is new is free.
+    PartIfAny(Part),
+    /// The key of a trace's tag. Some say where the trace's data lies: nobody but MLflow may set those.
+    TraceTag,
+    /// Something of the AI gateway, for administrators.
+    Gateway,
     /// A path in the proxied artifact store, whose first segment is an experiment id.
     ArtifactPath,
-    /// The source of a model version: a URI that points into an experiment or at another model.
+    /// A URI that points into an experiment, at a model or at a prompt.
     Source,
     /// The id beside `resource_type` in the grant API of MLflow 3.13 and later.
     Granted,
+}
+
+/// What belongs to an experiment. [`crate::origin::parents`] knows how to ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // MLflow's own terms
+pub enum Part {
+    Run,
+    LoggedModel,
+    Trace,
+    /// An evaluation dataset: it may belong to several experiments, and then needs all of them.
+    Dataset,
+    Issue,
+    LabelSchema,
+    ReviewQueue,
+    PromptOptimizationJob,
 }
 
 /// How often a field may be there.
@@ -115,7 +145,7 @@ pub enum Count {
     One,
     /// Once, or not at all.
     Optional,
-    /// A list; an empty one is as good as none.
+    /// A list whose every item has it; an empty one is as good as none.
     Each,
     /// A list that may be missing.
     EachOptional,
@@ -128,8 +158,17 @@ pub enum Then {
     Forward,
     /// To the origin; the body is not looked at, ids are in path or query.
     Stream,
-    /// To the origin, and its answer names the experiment here: decided before a byte of it leaves.
+    /// To the origin, and its answer names the experiment here (`[]` is each item of a list): decided before a byte
+    /// of it leaves.
     Judge(&'static [&'static str]),
+    /// To the origin, and its answer names a new part of an experiment under this path: remembered.
+    Learn(Part, &'static [&'static str]),
+    /// To the origin as spans in OTLP: the body is read for the traces that it writes to.
+    Spans,
+    /// To the origin as GraphQL: the document is read, and model versions in the answer are filtered.
+    GraphQl,
+    /// To the origin for an administrator; to everybody else an empty list, as if no row were readable.
+    Conceal,
     /// To the origin, with the unreadable ones left out of `experiment_ids`.
     Narrow,
     /// To the origin, and from its answer the unreadable rows are taken.
@@ -196,10 +235,10 @@ pub enum Endpoint {
 /// The words of the table: `use super::words::*` in each family.
 mod words {
     pub(super) use super::Claim::{Delete, Manage, Read, Update};
+    use super::Need;
     pub(super) use super::Need::{Admin, All, Login, Nobody, Oneself};
-    pub(super) use super::Then::{Filter, Forward, Judge, Narrow, Serve, Settle, Stream};
-    pub(super) use super::{Count, Endpoint, Field, Listing, Names, Row, Settlement};
-    use super::{Need, Then};
+    pub(super) use super::Then::{Conceal, Filter, Forward, Judge, Learn, Narrow, Serve, Settle, Stream};
+    pub(super) use super::{Count, Endpoint, Field, Listing, Names, Part, Row, Settlement, Then};
     use crate::http::Method;
 
     pub(super) const fn get(path: &'static str, need: Need, then: Then) -> Row {
@@ -223,16 +262,33 @@ mod words {
 
     pub(super) const EXPERIMENT: &Field = &field(Names::Experiment, Count::One, &["experiment_id"]);
     pub(super) const EXPERIMENTS: &Field = &field(Names::Experiment, Count::Each, &["experiment_ids"]);
-    pub(super) const RUN: &Field = &field(Names::Run, Count::One, &["run_id", "run_uuid"]);
+    pub(super) const EXPERIMENT_IF_ANY: &Field = &field(Names::Experiment, Count::Optional, &["experiment_id"]);
+    pub(super) const EXPERIMENTS_IF_ANY: &Field = &field(Names::Experiment, Count::EachOptional, &["experiment_ids"]);
+    pub(super) const RUN: &Field = &field(Names::Part(Part::Run), Count::One, &["run_id", "run_uuid"]);
+    pub(super) const RUN_IF_ANY: &Field = &field(Names::Part(Part::Run), Count::Optional, &["run_id"]);
     pub(super) const MODEL: &Field = &field(Names::RegisteredModel, Count::One, &["name"]);
-    pub(super) const LOGGED_MODEL: &Field = &field(Names::LoggedModel, Count::One, &["model_id"]);
-    pub(super) const LOGGED_MODEL_IF_ANY: &Field = &field(Names::LoggedModel, Count::Optional, &["model_id"]);
+    pub(super) const LOGGED_MODEL: &Field = &field(Names::Part(Part::LoggedModel), Count::One, &["model_id"]);
+    pub(super) const LOGGED_MODEL_IF_ANY: &Field =
+        &field(Names::Part(Part::LoggedModel), Count::Optional, &["model_id"]);
+    pub(super) const TRACES_IF_ANY: &Field = &field(Names::Part(Part::Trace), Count::EachOptional, &["trace_ids"]);
     pub(super) const GRANTED: &Field = &field(Names::Granted, Count::One, &["resource_id"]);
 }
 
 /// The families, in the order in which the documentation prints them.
-pub const TABLE: &[&[Row]] =
-    &[experiments::ROWS, runs::ROWS, logged_models::ROWS, models::ROWS, artifacts::ROWS, users::ROWS, ui::ROWS];
+pub const TABLE: &[&[Row]] = &[
+    experiments::ROWS,
+    runs::ROWS,
+    logged_models::ROWS,
+    models::ROWS,
+    artifacts::ROWS,
+    traces::ROWS,
+    datasets::ROWS,
+    genai::ROWS,
+    gateway::ROWS,
+    server::ROWS,
+    users::ROWS,
+    ui::ROWS,
+];
 
 /// The rows of one path, and the values of its named segments.
 pub struct Found {

@@ -5,7 +5,6 @@
 
 use super::words::*;
 
-const VERSION_RUN: &Field = &field(Names::Run, Count::Optional, &["run_id"]);
 const SOURCE: &Field = &field(Names::Source, Count::Optional, &["source"]);
 
 const MODEL_ROW: Listing = Listing { rows: "registered_models", id: "name", names: Names::RegisteredModel };
@@ -26,7 +25,7 @@ pub const ROWS: &[Row] = &[
     get   ("{api}/2.0/mlflow/registered-models/alias",               All(&[Read(MODEL)]),    Forward),
     post  ("{api}/2.0/mlflow/registered-models/alias",               All(&[Update(MODEL)]),  Forward),
     delete("{api}/2.0/mlflow/registered-models/alias",               All(&[Delete(MODEL)]),  Forward),
-    post  ("{api}/2.0/mlflow/model-versions/create",                 All(&[Update(MODEL), Read(VERSION_RUN), Read(LOGGED_MODEL_IF_ANY), Read(SOURCE)]), Forward),
+    post  ("{api}/2.0/mlflow/model-versions/create",                 All(&[Update(MODEL), Read(RUN_IF_ANY), Read(LOGGED_MODEL_IF_ANY), Read(SOURCE)]), Forward),
     get   ("{api}/2.0/mlflow/model-versions/search",                 Login,                       Filter(VERSION_ROW)),
     get   ("{api}/2.0/mlflow/model-versions/get",                    All(&[Read(MODEL)]),    Forward),
     get   ("{api}/2.0/mlflow/model-versions/get-download-uri",       All(&[Read(MODEL)]),    Forward),

@@ -4,16 +4,17 @@
 
 use super::words::*;
 
-const RUNS: &Field = &field(Names::Run, Count::Each, &["run_ids"]);
-const RUNS_REPEATED: &Field = &field(Names::Run, Count::Each, &["run_id"]);
-const MODELS_OF_METRICS: &Field = &field(Names::LoggedModel, Count::EachOptional, &["metrics[].model_id"]);
-const MODELS: &Field = &field(Names::LoggedModel, Count::EachOptional, &["models[].model_id"]);
+const RUNS: &Field = &field(Names::Part(Part::Run), Count::Each, &["run_ids"]);
+const RUNS_REPEATED: &Field = &field(Names::Part(Part::Run), Count::Each, &["run_id"]);
+const MODELS_OF_METRICS: &Field = &field(Names::Part(Part::LoggedModel), Count::EachOptional, &["metrics[].model_id"]);
+const MODELS: &Field = &field(Names::Part(Part::LoggedModel), Count::EachOptional, &["models[].model_id"]);
 
 const OF_RUN: &[&str] = &["run", "info", "experiment_id"];
+const NEW_RUN: Then = Learn(Part::Run, &["run", "info"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    post("{api}/2.0/mlflow/runs/create",                         All(&[Update(EXPERIMENT)]),                            Forward),
+    post("{api}/2.0/mlflow/runs/create",                         All(&[Update(EXPERIMENT)]),                            NEW_RUN),
     post("{api}/2.0/mlflow/runs/create-promptlab-run",           All(&[Update(EXPERIMENT)]),                            Forward),
     post("{api}/2.0/mlflow/runs/search",                         All(&[Read(EXPERIMENTS)]),                             Narrow),
     get ("{api}/2.0/mlflow/runs/get",                            All(&[Read(RUN)]),                                     Judge(OF_RUN)),

@@ -9,4 +9,5 @@ pub const ROWS: &[Row] = &[
     get("/static-files/{*path}", Nobody, Stream),
     get("/",                     Login,  Stream),
     get("/version",              Login,  Stream),
+    get("/build/{*path}",        Login,  Stream),
 ];

@@ -142,6 +142,56 @@ impl Mlflow {
         if path.contains("/logged-models/m-") && seen.method == Method::Get && last.starts_with("m-") {
             return info("model", last, last.trim_start_matches("m-"));
         }
+        let part_at = |prefix: &str, end: &str| {
+            let (_, rest) = path.split_once(prefix)?;
+            rest.strip_suffix(end).filter(|id| !id.contains('/')).map(str::to_owned)
+        };
+        let number_of =
+            |id: &str| id.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0').to_owned();
+        if let Some(id) = part_at("/3.0/mlflow/traces/", "")
+            && seen.method == Method::Get
+            && id.starts_with("tr-")
+        {
+            return if id.ends_with("new") {
+                not_found()
+            } else {
+                (200, format!(r#"{{"trace":{}}}"#, trace_of(&number_of(&id))))
+            };
+        }
+        if path.ends_with("/traces/get") {
+            let id = argument("trace_id").unwrap_or_default();
+            return (200, format!(r#"{{"trace":{}}}"#, trace_of(&number_of(&id))));
+        }
+        if path.ends_with("/traces/batchGet") || path.ends_with("/traces/batchGetInfos") {
+            let ids = if seen.method == Method::Get { query.to_owned() } else { seen.body.clone() };
+            let numbers = ids.split("tr-").skip(1).map(|rest| rest[..1].to_owned());
+            let (key, rows): (_, Vec<String>) = if seen.method == Method::Get {
+                ("traces", numbers.map(|n| trace_of(&n)).collect())
+            } else {
+                ("trace_infos", numbers.map(|n| trace_info_of(&n)).collect())
+            };
+            return (200, format!(r#"{{"{key}":[{}]}}"#, rows.join(",")));
+        }
+        if let Some(id) = part_at("/2.0/mlflow/traces/", "/info") {
+            return (200, format!(r#"{{"trace_info":{{"experiment_id":"{}"}}}}"#, number_of(&id)));
+        }
+        if let Some(id) = part_at("/3.0/mlflow/datasets/", "/experiment-ids") {
+            // d-12 belongs to the experiments 1 and 2
+            let ids: Vec<String> = id.chars().filter(char::is_ascii_digit).map(|n| format!("\"{n}\"")).collect();
+            return (200, format!(r#"{{"experiment_ids":[{}]}}"#, ids.join(",")));
+        }
+        for (prefix, key) in [("/mlflow/issues/", "issue"), ("/prompt-optimization/jobs/", "job")] {
+            if let Some(id) = part_at(prefix, "").filter(|id| seen.method == Method::Get && id.contains('-')) {
+                return (200, format!(r#"{{"{key}":{{"experiment_id":"{}"}}}}"#, number_of(&id)));
+            }
+        }
+        for (end, key, name) in
+            [("/label-schemas/get", "schema_id", "label_schema"), ("/review-queues/get", "queue_id", "review_queue")]
+        {
+            if let Some(id) = argument(key).filter(|_| path.ends_with(end)) {
+                return (200, format!(r#"{{"{name}":{{"experiment_id":"{}"}}}}"#, number_of(&id)));
+            }
+        }
         if path.ends_with("/get-by-name") {
             let name = argument("experiment_name").unwrap_or_default();
             return name
@@ -178,6 +228,15 @@ impl Mlflow {
         }
         (200, "{}".into())
     }
+}
+
+/// A trace of MLflow 3 in an experiment.
+fn trace_of(experiment: &str) -> String {
+    format!(r#"{{"trace_info":{}}}"#, trace_info_of(experiment))
+}
+
+fn trace_info_of(experiment: &str) -> String {
+    format!(r#"{{"trace_location":{{"mlflow_experiment":{{"experiment_id":"{experiment}"}}}}}}"#)
 }
 
 fn not_found() -> (u16, String) {

@@ -1,0 +1,389 @@
+//! GraphQL: what each root field of a document names.
+//!
+//! MLflow serves eight root fields (`mlflow/server/graphql`, 3.3 to 3.17). A document is decided as a whole, never by
+//! its `operationName`: exactly one operation, every root field in it, whatever fragment or alias brings it there, with
+//! variables and their defaults put in. A root field that is not listed here is for administrators.
+
+use apollo_parser::cst::{self, CstNode};
+use apollo_parser::{Parser, cst::Definition, cst::Selection};
+
+use super::json::Json;
+use super::subject::{Demand, Subject};
+use crate::access::{Capability, Resource};
+use crate::error::{Refusal, Result};
+use crate::routes::Part;
+
+/// MLflow's own limits: depth, selections, and aliases and root fields by default.
+const DEEPEST: usize = 10;
+const MOST_SELECTIONS: usize = 1000;
+const MOST_ALIASES: usize = 10;
+const MOST_ROOTS: usize = 10;
+/// A document of MLflow's UI has a few hundred.
+const MOST_TOKENS: usize = 10_000;
+
+/// What a root field reads, and the keys of its `input` that say it.
+enum Reads {
+    Experiments(&'static [&'static str]),
+    Runs(&'static [&'static str]),
+    Nothing,
+}
+
+const ROOT_FIELDS: &[(&str, Reads)] = &[
+    ("mlflowGetExperiment", Reads::Experiments(&["experimentId"])),
+    ("mlflowGetRun", Reads::Runs(&["runId", "runUuid"])),
+    ("mlflowListArtifacts", Reads::Runs(&["runId", "runUuid"])),
+    ("mlflowGetMetricHistoryBulkInterval", Reads::Runs(&["runIds"])),
+    ("mlflowSearchRuns", Reads::Experiments(&["experimentIds"])),
+    ("mlflowSearchDatasets", Reads::Experiments(&["experimentIds"])),
+    ("mlflowSearchModelVersions", Reads::Nothing), // its rows are filtered
+    ("test", Reads::Nothing),
+    ("testMutation", Reads::Nothing),
+    ("__typename", Reads::Nothing),
+];
+
+/// A document that was read.
+pub struct Document {
+    /// The fields of its operation.
+    pub roots: Vec<Root>,
+    /// Whether model versions are among what it selects, at any depth.
+    pub has_model_versions: bool,
+}
+
+/// A root field.
+pub struct Root {
+    /// The key of its answer.
+    pub key: String,
+    /// What its caller needs.
+    pub demands: Vec<Demand>,
+}
+
+/// Reads the body of a request: `{"query": …, "variables": {…}, "operationName": …}`.
+///
+/// A document that is no GraphQL, exceeds a limit, or has not exactly one operation is a 400.
+pub fn read(body: &Json) -> Result<Document> {
+    let text = body.get("query").and_then(Json::text).ok_or_else(|| Refusal::missing("query"))?;
+    let tree = Parser::new(text).recursion_limit(64).token_limit(MOST_TOKENS).parse();
+    if let Some(error) = tree.errors().next() {
+        return Err(invalid(error.message()));
+    }
+    let mut operations = Vec::new();
+    let mut fragments = Vec::new();
+    for definition in tree.document().definitions() {
+        match definition {
+            Definition::OperationDefinition(operation) => operations.push(operation),
+            Definition::FragmentDefinition(fragment) => fragments.push(fragment),
+            _ => return Err(invalid("only operations and fragments are executed")),
+        }
+    }
+    let [operation] = operations.as_slice() else { return Err(invalid("exactly one operation is expected")) };
+    let scan = Scan { fragments: &fragments, inputs: Inputs::read(operation, body)? };
+    let selections = operation.selection_set().ok_or_else(|| invalid("nothing is selected"))?;
+    let roots = scan.fields(&selections, &mut Vec::new())?;
+    if roots.len() > MOST_ROOTS {
+        return Err(invalid("too many root fields"));
+    }
+    let mut counts = Counts::default();
+    scan.count(&selections, 1, &mut counts)?;
+    let roots = roots.iter().map(|field| scan.root(field)).collect::<Result<_>>()?;
+    Ok(Document { roots, has_model_versions: counts.model_versions })
+}
+
+fn invalid(what: &str) -> Refusal {
+    Refusal::invalid(format!("Invalid GraphQL document: {what}."))
+}
+
+fn name_of(name: Option<cst::Name>) -> Result<String> {
+    name.map(|name| name.text().to_string()).ok_or_else(|| invalid("a name is missing"))
+}
+
+#[derive(Default)]
+struct Counts {
+    selections: usize,
+    model_versions: bool,
+}
+
+struct Scan<'a> {
+    fragments: &'a [cst::FragmentDefinition],
+    inputs: Inputs,
+}
+
+impl Scan<'_> {
+    /// The fields of a selection set, those of its fragments among them.
+    fn fields(&self, set: &cst::SelectionSet, path: &mut Vec<String>) -> Result<Vec<cst::Field>> {
+        let mut fields = Vec::new();
+        for selection in set.selections() {
+            let nested = match selection {
+                Selection::Field(field) => {
+                    fields.push(field);
+                    continue;
+                }
+                Selection::InlineFragment(fragment) => fragment.selection_set(),
+                Selection::FragmentSpread(spread) => {
+                    let name = name_of(spread.fragment_name().and_then(|name| name.name()))?;
+                    if path.contains(&name) {
+                        return Err(invalid("a fragment holds itself"));
+                    }
+                    let fragment = self.fragment(&name)?;
+                    path.push(name);
+                    fields.extend(self.fields(&fragment, path)?);
+                    path.pop();
+                    continue;
+                }
+            };
+            fields.extend(self.fields(&nested.ok_or_else(|| invalid("nothing is selected"))?, path)?);
+            if fields.len() > MOST_SELECTIONS {
+                return Err(invalid("too many selections"));
+            }
+        }
+        Ok(fields)
+    }
+
+    fn fragment(&self, name: &str) -> Result<cst::SelectionSet> {
+        let named = |fragment: &&cst::FragmentDefinition| {
+            name_of(fragment.fragment_name().and_then(|n| n.name())).is_ok_and(|n| n == name)
+        };
+        let mut found = self.fragments.iter().filter(named);
+        match (found.next().and_then(cst::FragmentDefinition::selection_set), found.next()) {
+            (Some(set), None) => Ok(set),
+            _ => Err(invalid("a fragment is not there, or twice")),
+        }
+    }
+
+    /// Walks everything that is selected. The rows of `modelVersions` are known again in the answer by that key and
+    /// by their `name`: no alias may take either, or be taken for it.
+    fn count(&self, set: &cst::SelectionSet, depth: usize, counts: &mut Counts) -> Result<()> {
+        if depth > DEEPEST {
+            return Err(invalid("nested too deeply"));
+        }
+        let fields = self.fields(set, &mut Vec::new())?;
+        counts.selections += fields.len();
+        if counts.selections > MOST_SELECTIONS {
+            return Err(invalid("too many selections"));
+        }
+        let marked = |name: &str| matches!(name, "modelVersions" | "name");
+        let mut aliases = 0;
+        for field in fields {
+            let name = name_of(field.name())?;
+            counts.model_versions |= name == "modelVersions";
+            if let Some(alias) = field.alias() {
+                aliases += 1;
+                if marked(&name) || marked(&name_of(alias.name())?) {
+                    return Err(invalid("'modelVersions' and 'name' cannot have or be an alias"));
+                }
+            }
+            if let Some(nested) = field.selection_set() {
+                self.count(&nested, depth + 1, counts)?;
+            }
+        }
+        if aliases > MOST_ALIASES { Err(invalid("too many aliases")) } else { Ok(()) }
+    }
+
+    fn root(&self, field: &cst::Field) -> Result<Root> {
+        let name = name_of(field.name())?;
+        let key = field.alias().map_or(Ok(name.clone()), |alias| name_of(alias.name()))?;
+        let subjects = match ROOT_FIELDS.iter().find(|(known, _)| *known == name) {
+            None => vec![Subject::Nothing(format!("the GraphQL root field {name} is not known"))],
+            Some((_, Reads::Nothing)) => Vec::new(),
+            Some((_, Reads::Runs(keys))) => {
+                let ids = self.ids(field, keys)?;
+                ids.into_iter().map(|id| Subject::Part(Part::Run, id)).collect()
+            }
+            Some((_, Reads::Experiments(keys))) => {
+                let ids = self.ids(field, keys)?;
+                ids.iter().map(|id| Ok(Subject::Known(Resource::experiment(id)?))).collect::<Result<_>>()?
+            }
+        };
+        let demand = |subject| Demand { capability: Capability::Read, subject };
+        Ok(Root { key, demands: subjects.into_iter().map(demand).collect() })
+    }
+
+    /// The ids under these keys of the argument `input`, which mean the same: one of them, or both alike.
+    fn ids(&self, field: &cst::Field, keys: &[&str]) -> Result<Vec<String>> {
+        let arguments: Vec<cst::Argument> = field.arguments().iter().flat_map(cst::Arguments::arguments).collect();
+        let [argument] = arguments.as_slice() else { return Err(invalid("exactly the argument 'input' is expected")) };
+        if name_of(argument.name())? != "input" {
+            return Err(invalid("exactly the argument 'input' is expected"));
+        }
+        let input = self.inputs.value(argument.value())?;
+        let mut found: Vec<String> = Vec::new();
+        for key in keys {
+            let ids = match input.get(key) {
+                None | Some(Json::Null) => continue,
+                Some(Json::List(items)) => items.iter().map(id).collect::<Result<_>>()?,
+                Some(value) => vec![id(value)?],
+            };
+            if !found.is_empty() && ids != found {
+                return Err(invalid("two ids that differ"));
+            }
+            found = ids;
+        }
+        match keys.first() {
+            Some(key) if found.is_empty() => Err(Refusal::missing(key)),
+            _ => Ok(found),
+        }
+    }
+}
+
+fn id(value: &Json) -> Result<String> {
+    let text = value.text().filter(|id| !id.is_empty());
+    text.map(str::to_owned).ok_or_else(|| invalid("an id is a string that is not empty"))
+}
+
+/// Variables, with the defaults of those that are not given.
+struct Inputs(Vec<(String, Json)>);
+
+impl Inputs {
+    fn read(operation: &cst::OperationDefinition, body: &Json) -> Result<Self> {
+        let given = match body.get("variables") {
+            None | Some(Json::Null) => &Json::Null,
+            Some(object @ Json::Object(_)) => object,
+            Some(_) => return Err(invalid("'variables' is no object")),
+        };
+        let mut variables = Self(Vec::new());
+        let definitions = operation.variable_definitions();
+        for definition in definitions.iter().flat_map(cst::VariableDefinitions::variable_definitions) {
+            let name = name_of(definition.variable().and_then(|variable| variable.name()))?;
+            let default = definition.default_value().and_then(|default| default.value());
+            let value = match (given.get(&name), default) {
+                (Some(value), _) => value.clone(),
+                (None, Some(default)) => Self(Vec::new()).value(Some(default))?,
+                (None, None) => Json::Null,
+            };
+            if variables.0.iter().any(|(known, _)| *known == name) {
+                return Err(invalid("a variable is there twice"));
+            }
+            variables.0.push((name, value));
+        }
+        Ok(variables)
+    }
+
+    /// A value of the document as JSON. Ids need no escapes: a string that has one is refused rather than decoded.
+    fn value(&self, value: Option<cst::Value>) -> Result<Json> {
+        use cst::Value;
+        Ok(match value.ok_or_else(|| invalid("a value is missing"))? {
+            Value::Variable(variable) => {
+                let name = name_of(variable.name())?;
+                let found = self.0.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.clone()).ok_or_else(|| invalid("a variable is not declared"))?
+            }
+            Value::StringValue(string) => {
+                let source = string.syntax().to_string();
+                let plain = source.trim().strip_prefix('"').and_then(|s| s.strip_suffix('"'));
+                match plain {
+                    Some(text) if !text.contains(['"', '\\']) => Json::Text(text.to_owned()),
+                    _ => Json::Bool(false), // no id is of this form
+                }
+            }
+            Value::ListValue(list) => {
+                Json::List(list.values().map(|item| self.value(Some(item))).collect::<Result<_>>()?)
+            }
+            Value::ObjectValue(object) => {
+                let mut entries: Vec<(String, Json)> = Vec::new();
+                for field in object.object_fields() {
+                    let name = name_of(field.name())?;
+                    if entries.iter().any(|(known, _)| *known == name) {
+                        return Err(invalid("a key of an object is there twice"));
+                    }
+                    entries.push((name, self.value(field.value())?));
+                }
+                Json::Object(entries)
+            }
+            Value::NullValue(_) => Json::Null,
+            Value::IntValue(_) | Value::FloatValue(_) | Value::BooleanValue(_) | Value::EnumValue(_) => {
+                Json::Bool(true) // neither is an id
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(query: &str, variables: &str) -> Result<Document> {
+        let quoted = serde_json::to_string(query).unwrap();
+        read(&Json::parse(format!(r#"{{"query":{quoted},"variables":{variables}}}"#).as_bytes()).unwrap())
+    }
+
+    fn subjects(query: &str, variables: &str) -> Vec<Subject> {
+        let document = read_text(query, variables).unwrap();
+        document.roots.into_iter().flat_map(|root| root.demands).map(|demand| demand.subject).collect()
+    }
+
+    fn run(id: &str) -> Subject {
+        Subject::Part(Part::Run, id.into())
+    }
+
+    fn experiment(id: &str) -> Subject {
+        Subject::Known(Resource::experiment(id).unwrap())
+    }
+
+    #[test]
+    fn ids_are_found_wherever_they_stand() {
+        let cases = [
+            (r#"{ mlflowGetRun(input: {runId: "a"}) { run { info { runId } } } }"#, "{}", vec![run("a")]),
+            (r#"query($i: X) { mlflowGetRun(input: $i) { x } }"#, r#"{"i":{"runUuid":"a"}}"#, vec![run("a")]),
+            (r#"query($i: X = {runId: "a"}) { mlflowGetRun(input: $i) { x } }"#, "{}", vec![run("a")]),
+            (r#"query($i: S = "a") { mlflowGetRun(input: {runId: $i}) { x } }"#, r#"{"i":"b"}"#, vec![run("b")]),
+            (
+                r#"query A { ...F ... on Query { b: mlflowGetExperiment(input: {experimentId: "2"}) { x } } }
+                   fragment F on Query { mlflowGetExperiment(input: {experimentId: "1"}) { x } }"#,
+                "null",
+                vec![experiment("1"), experiment("2")],
+            ),
+            (
+                r#"mutation { mlflowSearchRuns(input: {experimentIds: ["1", "2"], filter: "\"x\""}) { x } }"#,
+                "{}",
+                vec![experiment("1"), experiment("2")],
+            ),
+            (
+                r#"{ mlflowSearchRuns(input: {experimentIds: "1"}) @include(if: false) { x } }"#,
+                "{}",
+                vec![experiment("1")],
+            ),
+            (r#"{ test(inputString: "x") { output } mlflowSearchModelVersions(input: {}) { x } }"#, "{}", vec![]),
+        ];
+        for (query, variables, expected) in cases {
+            assert_eq!(subjects(query, variables), expected, "{query}");
+        }
+        assert!(matches!(subjects("{ __schema { types { name } } }", "{}").as_slice(), [Subject::Nothing(_)]));
+        assert!(matches!(subjects("{ mlflowNew(input: {}) { x } }", "{}").as_slice(), [Subject::Nothing(_)]));
+    }
+
+    #[test]
+    fn what_cannot_be_decided_as_a_whole_is_refused() {
+        let deep = format!("{{ test {} }}", "{ a ".repeat(12) + &"}".repeat(12));
+        let aliases = (0..12).map(|i| format!("a{i}: test {{ output }} ")).collect::<String>();
+        let wide = format!("{{ test {{ {} }} }}", "a ".repeat(1001));
+        for query in [
+            "",
+            "{",
+            "{ }",
+            "{ a } { b }",
+            "query A { test { output } } query B { mlflowGetRun(input: {runId: \"a\"}) { x } }",
+            "{ ...F } fragment F on Query { ...F }",
+            "{ ...F }",
+            "type A { b: C }",
+            "{ mlflowGetRun { x } }",
+            "{ mlflowGetRun(input: {}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"\"}) { x } }",
+            "{ mlflowGetRun(input: {runId: 1}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"a\", runUuid: \"b\"}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"a\", runId: \"b\"}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"a\"}, input: {runId: \"b\"}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"\\u0061\"}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"\"\"a\"\"\"}) { x } }",
+            "{ mlflowGetRun(input: $undeclared) { x } }",
+            "{ mlflowSearchRuns(input: {experimentIds: []}) { x } }",
+            "{ mlflowSearchRuns(input: {experimentIds: [\"01\"]}) { x } }",
+            "{ mlflowGetRun(input: {runId: \"a\"}) { run { v: modelVersions { name } } } }",
+            "{ mlflowGetRun(input: {runId: \"a\"}) { run { modelVersions { name: source } } } }",
+            &deep,
+            &format!("{{ {aliases} }}"),
+            &wide,
+        ] {
+            assert!(read_text(query, "{}").is_err(), "{query:.80}");
+        }
+        assert!(read_text("{ test { output } }", "[]").is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! Evaluation datasets (MLflow 3.4). A dataset may belong to several experiments, and needs all of them.
+
+use super::words::*;
+
+const DATASET: &Field = &field(Names::Part(Part::Dataset), Count::One, &["dataset_id"]);
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    post  ("{api}/3.0/mlflow/datasets/create",                          All(&[Update(EXPERIMENTS)]),                 Forward),
+    get   ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS)]),                   Forward),
+    post  ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS)]),                   Forward),
+    get   ("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Read(DATASET)]),                       Forward),
+    delete("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Delete(DATASET)]),                     Forward),
+    get   ("{api}/3.0/mlflow/datasets/{dataset_id}/experiment-ids",     All(&[Read(DATASET)]),                       Forward),
+    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/add-experiments",    All(&[Update(DATASET), Update(EXPERIMENTS)]), Forward),
+    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/remove-experiments", All(&[Update(DATASET)]),                     Forward),
+    get   ("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Read(DATASET)]),                       Forward),
+    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Update(DATASET)]),                     Forward),
+    delete("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Update(DATASET)]),                     Forward),
+    patch ("{api}/3.0/mlflow/datasets/{dataset_id}/tags",               All(&[Update(DATASET)]),                     Forward),
+    delete("{api}/3.0/mlflow/datasets/{dataset_id}/tags/{key}",         All(&[Update(DATASET)]),                     Forward),
+];

@@ -1,0 +1,31 @@
+//! The AI gateway and the MCP registry (MLflow 3.9 to 3.17). Their grants are kinds of their own, which the classic
+//! permissions cannot express: administrators only. Lists that the UI asks for are empty to everybody else.
+
+use super::words::*;
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    get   ("{api}/3.0/mlflow/gateway/endpoints/list",         Login, Conceal),
+    get   ("{api}/3.0/mlflow/gateway/secrets/list",           Login, Conceal),
+    get   ("{api}/3.0/mlflow/gateway/model-definitions/list", Login, Conceal),
+    get   ("{api}/3.0/mlflow/gateway/supported-models",       Login, Forward),
+    get   ("{api}/3.0/mlflow/gateway/supported-providers",    Login, Forward),
+    get   ("{api}/3.0/mlflow/gateway/provider-config",        Login, Forward),
+    get   ("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
+    post  ("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
+    patch ("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
+    delete("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
+
+    // invocation of models: spends the operator's money with the operator's keys
+    get   ("/gateway/{*rest}",                                Admin, Stream),
+    post  ("/gateway/{*rest}",                                Admin, Stream),
+    get   ("{api}/2.0/mlflow/gateway-proxy",                  Admin, Stream),
+    post  ("{api}/2.0/mlflow/gateway-proxy",                  Admin, Stream),
+
+    get   ("{api}/3.0/mlflow/mcp-servers",                    Login, Conceal),
+    post  ("{api}/3.0/mlflow/mcp-servers",                    Admin, Stream),
+    get   ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
+    post  ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
+    patch ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
+    delete("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
+];

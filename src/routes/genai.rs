@@ -1,0 +1,71 @@
+//! Scorers, evaluation, issues, review queues, label schemas and prompt optimization (MLflow 3.4 to 3.17).
+//! All of it belongs to an experiment. A scorer has no grants of its own here: its experiment decides.
+//!
+//! Who may see or change a review queue is finer in MLflow 3.17 (its members, its owner). Here it takes EDIT to see
+//! one and MANAGE to change it, which is never more than MLflow allows but for a queue that EDIT users list there too.
+
+use super::words::*;
+
+const SCORER_EXPERIMENTS: &[&str] = &["configs", "[]", "experiment_id"];
+const SCORERS: Listing = Listing { rows: "scorers", id: "experiment_id", names: Names::Experiment };
+const SECRET: &Field = &field(Names::Gateway, Count::Optional, &["secret_id"]);
+const ENDPOINT: &Field = &field(Names::Gateway, Count::Optional, &["endpoint_name"]);
+
+const ISSUE: &Field = &field(Names::Part(Part::Issue), Count::One, &["issue_id"]);
+const OF_ISSUE: Then = Judge(&["issue", "experiment_id"]);
+const SOURCE_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["source_run_id"]);
+
+const SCHEMA: &Field = &field(Names::Part(Part::LabelSchema), Count::One, &["schema_id"]);
+const OF_SCHEMA: Then = Judge(&["label_schema", "experiment_id"]);
+const QUEUE: &Field = &field(Names::Part(Part::ReviewQueue), Count::One, &["queue_id"]);
+
+const JOB: &Field = &field(Names::Part(Part::PromptOptimizationJob), Count::One, &["job_id"]);
+const OF_JOB: Then = Judge(&["job", "experiment_id"]);
+const JOB_DATASET: &Field = &field(Names::Part(Part::Dataset), Count::Optional, &["config.dataset_id"]);
+const JOB_PROMPT: &Field = &field(Names::Source, Count::Optional, &["source_prompt_uri"]);
+const JOB_OPTIMIZER: &Field = &field(Names::Gateway, Count::Optional, &["config.optimizer_config_json"]);
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    post  ("{api}/3.0/mlflow/scorers/register",                    All(&[Update(EXPERIMENT)]),                          Forward),
+    get   ("{api}/3.0/mlflow/scorers/list",                        All(&[Read(EXPERIMENT_IF_ANY), Read(EXPERIMENTS_IF_ANY)]), Filter(SCORERS)),
+    get   ("{api}/3.0/mlflow/scorers/get",                         All(&[Read(EXPERIMENT)]),                            Forward),
+    get   ("{api}/3.0/mlflow/scorers/versions",                    All(&[Read(EXPERIMENT)]),                            Forward),
+    delete("{api}/3.0/mlflow/scorers/delete",                      All(&[Delete(EXPERIMENT)]),                          Forward),
+    put   ("{api}/3.0/mlflow/scorers/online-config",               All(&[Update(EXPERIMENT)]),                          Forward),
+    get   ("{api}/3.0/mlflow/scorers/online-configs",              Login,                                               Judge(SCORER_EXPERIMENTS)),
+    post  ("{api}/3.0/mlflow/scorer/invoke",                       All(&[Update(EXPERIMENT), Read(TRACES_IF_ANY)]),     Forward),
+    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",               All(&[Update(EXPERIMENT), Read(TRACES_IF_ANY)]),     Forward),
+
+    post  ("{api}/3.0/mlflow/issues",                              All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]),        Forward),
+    post  ("{api}/3.0/mlflow/issues/search",                       All(&[Read(EXPERIMENT)]),                            Forward),
+    post  ("{api}/3.0/mlflow/issues/invoke",                       All(&[Update(EXPERIMENT), Read(TRACES_IF_ANY), Read(SECRET), Read(ENDPOINT)]), Forward),
+    get   ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Read(ISSUE)]),                                 OF_ISSUE),
+    patch ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Update(ISSUE)]),                               Forward),
+
+    post  ("{api}/3.0/mlflow/label-schemas/create",                All(&[Manage(EXPERIMENT)]),                          Forward),
+    get   ("{api}/3.0/mlflow/label-schemas/list",                  All(&[Read(EXPERIMENT)]),                            Forward),
+    get   ("{api}/3.0/mlflow/label-schemas/get",                   All(&[Read(SCHEMA)]),                                OF_SCHEMA),
+    get   ("{api}/3.0/mlflow/label-schemas/get-by-name",           All(&[Read(EXPERIMENT)]),                            Forward),
+    patch ("{api}/3.0/mlflow/label-schemas/update",                All(&[Manage(SCHEMA)]),                              Forward),
+    delete("{api}/3.0/mlflow/label-schemas/delete",                All(&[Manage(SCHEMA)]),                              Forward),
+
+    post  ("{api}/3.0/mlflow/review-queues/create",                All(&[Update(EXPERIMENT)]),                          Forward),
+    post  ("{api}/3.0/mlflow/review-queues/get-or-create-user",    All(&[Update(EXPERIMENT)]),                          Forward),
+    get   ("{api}/3.0/mlflow/review-queues/list",                  All(&[Update(EXPERIMENT)]),                          Forward),
+    get   ("{api}/3.0/mlflow/review-queues/get",                   All(&[Update(QUEUE)]),                               Forward),
+    get   ("{api}/3.0/mlflow/review-queues/get-by-name",           All(&[Update(EXPERIMENT)]),                          Forward),
+    post  ("{api}/3.0/mlflow/review-queues/update",                All(&[Manage(QUEUE)]),                               Forward),
+    post  ("{api}/3.0/mlflow/review-queues/delete",                All(&[Manage(QUEUE)]),                               Forward),
+    get   ("{api}/3.0/mlflow/review-queues/items/list",            All(&[Update(QUEUE)]),                               Forward),
+    post  ("{api}/3.0/mlflow/review-queues/items/add",             All(&[Update(QUEUE)]),                               Forward),
+    post  ("{api}/3.0/mlflow/review-queues/items/set-status",      All(&[Update(QUEUE)]),                               Forward),
+    post  ("{api}/3.0/mlflow/review-queues/items/remove",          All(&[Manage(QUEUE)]),                               Forward),
+
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs",                 All(&[Update(EXPERIMENT), Read(JOB_DATASET), Read(JOB_PROMPT), Read(JOB_OPTIMIZER)]), Forward),
+    get   ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),  Forward),
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),  Forward),
+    get   ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Read(JOB)]),         OF_JOB),
+    delete("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Delete(JOB)]),       Forward),
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}/cancel", All(&[Update(JOB)]),       Forward),
+];

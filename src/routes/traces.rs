@@ -1,0 +1,70 @@
+//! Traces, their tags and assessments (MLflow 2.14), spans in OTLP (MLflow 3.4). A trace has the permission of its
+//! experiment.
+//!
+//! The id of a trace is the client's choice, and the origin takes a trace that exists already for the one that is
+//! sent: MLflow 3.17 lets `StartTraceV3` move a foreign trace into one's own experiment, and OTLP write into it. So
+//! what exists is claimed too. A tag such as `mlflow.artifactLocation` would point a trace at the data of another.
+
+use super::words::*;
+
+const REQUEST: &Field = &field(Names::Part(Part::Trace), Count::One, &["request_id"]);
+const TRACE: &Field = &field(Names::Part(Part::Trace), Count::One, &["trace_id"]);
+const TRACES: &Field = &field(Names::Part(Part::Trace), Count::Each, &["trace_ids"]);
+const TRACES_OF_BODY: &Field = &field(Names::PartIfAny(Part::Trace), Count::EachOptional, &["spans[].trace_id"]);
+const TAGS_OF_BODY: &Field = &field(Names::TraceTag, Count::EachOptional, &["tags[].key"]);
+const TAG: &Field = &field(Names::TraceTag, Count::Optional, &["key"]);
+const PROMPTS: &Field = &field(Names::RegisteredModel, Count::EachOptional, &["prompt_versions[].name"]);
+
+const NEW: &Field = &field(Names::PartIfAny(Part::Trace), Count::Optional, &["trace.trace_info.trace_id"]);
+const NEW_TAGS: &Field = &field(Names::TraceTag, Count::EachOptional, &["trace.trace_info.tags{}"]);
+const NEW_IN: &Field =
+    &field(Names::Experiment, Count::One, &["trace.trace_info.trace_location.mlflow_experiment.experiment_id"]);
+const LOCATIONS: &Field = &field(Names::Experiment, Count::Each, &["locations[].mlflow_experiment.experiment_id"]);
+
+const OTLP_EXPERIMENT: &Field = &field(Names::Experiment, Count::One, &["X-Mlflow-Experiment-Id"]);
+const OTLP_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["X-Mlflow-Run-Id"]);
+
+const OF_INFO: Then = Judge(&["trace_info", "experiment_id"]);
+const OF_TRACE: Then = Judge(&["trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);
+const OF_TRACES: Then = Judge(&["traces", "[]", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);
+const OF_INFOS: Then = Judge(&["trace_infos", "[]", "trace_location", "mlflow_experiment", "experiment_id"]);
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    post  ("{api}/2.0/mlflow/traces",                                 All(&[Update(EXPERIMENT), Update(TAGS_OF_BODY)]), Forward),
+    get   ("{api}/2.0/mlflow/traces",                                 All(&[Read(EXPERIMENTS)]),                        Forward),
+    patch ("{api}/2.0/mlflow/traces/{request_id}",                    All(&[Update(REQUEST), Update(TAGS_OF_BODY)]),    Forward),
+    get   ("{api}/2.0/mlflow/traces/{request_id}",                    Admin,                                            Forward),
+    get   ("{api}/2.0/mlflow/traces/{request_id}/info",               All(&[Read(REQUEST)]),                            OF_INFO),
+    patch ("{api}/2.0/mlflow/traces/{request_id}/tags",               All(&[Update(REQUEST), Update(TAG)]),             Forward),
+    delete("{api}/2.0/mlflow/traces/{request_id}/tags",               All(&[Update(REQUEST), Update(TAG)]),             Forward),
+    post  ("{api}/2.0/mlflow/traces/delete-traces",                   All(&[Delete(EXPERIMENT)]),                       Forward),
+    post  ("{api}/2.0/mlflow/traces/link-to-run",                     All(&[Update(RUN), Read(TRACES_IF_ANY)]),         Forward),
+    post  ("{api}/2.0/mlflow/traces/link-prompts",                    All(&[Update(TRACE), Read(PROMPTS)]),             Forward),
+    get   ("{api}/2.0/mlflow/get-trace-artifact",                     All(&[Read(REQUEST)]),                            Stream),
+    get   ("{api}/2.0/mlflow/get-online-trace-details",               Admin,                                            Forward),
+    get   ("{api}/2.0/mlflow/unified-traces",                         Admin,                                            Forward),
+    // MLflow 2.22 registers these without a handler
+    post  ("{api}/2.0/mlflow/traces/{request_id}/assessments",                 Admin,                                   Forward),
+    patch ("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Admin,                                   Forward),
+    delete("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Admin,                                   Forward),
+
+    post  ("{api}/3.0/mlflow/traces",                                 All(&[Update(NEW_IN), Update(NEW), Update(NEW_TAGS)]), Forward),
+    get   ("{api}/3.0/mlflow/traces/{trace_id}",                      All(&[Read(TRACE)]),                              OF_TRACE),
+    get   ("{api}/3.0/mlflow/traces/get",                             All(&[Read(TRACE)]),                              OF_TRACE),
+    get   ("{api}/3.0/mlflow/traces/batchGet",                        All(&[Read(TRACES)]),                             OF_TRACES),
+    post  ("{api}/3.0/mlflow/traces/batchGetInfos",                   All(&[Read(TRACES)]),                             OF_INFOS),
+    post  ("{api}/3.0/mlflow/traces/search",                          All(&[Read(LOCATIONS)]),                          Forward),
+    post  ("{api}/3.0/mlflow/traces/delete-traces",                   All(&[Delete(EXPERIMENT)]),                       Forward),
+    post  ("{api}/3.0/mlflow/traces/calculate-filter-correlation",    All(&[Read(EXPERIMENTS)]),                        Forward),
+    post  ("{api}/3.0/mlflow/traces/metrics",                         All(&[Read(EXPERIMENTS)]),                        Forward),
+    patch ("{api}/3.0/mlflow/traces/{trace_id}/tags",                 All(&[Update(TRACE), Update(TAG)]),               Forward),
+    delete("{api}/3.0/mlflow/traces/{trace_id}/tags",                 All(&[Update(TRACE), Update(TAG)]),               Forward),
+    post  ("{api}/3.0/mlflow/traces/{trace_id}/assessments",          All(&[Update(TRACE)]),                            Forward),
+    get   ("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}", All(&[Read(TRACE)]),                       Forward),
+    patch ("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}", All(&[Update(TRACE)]),                     Forward),
+    delete("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}", All(&[Update(TRACE)]),                     Forward),
+    get   ("{api}/3.0/mlflow/get-trace-artifact",                     All(&[Read(REQUEST)]),                            Stream),
+
+    post  ("/v1/traces", All(&[Update(OTLP_EXPERIMENT), Update(OTLP_RUN), Update(TRACES_OF_BODY), Update(TAGS_OF_BODY)]), Then::Spans),
+];
