@@ -59,6 +59,10 @@ pub trait Origin {
         &self,
         request: OriginRequest<Self::Stream>,
     ) -> std::result::Result<Response<Self::Stream>, OriginError>;
+    /// What the data centre remembers under a key of [`Origin::remember`]; it may have forgotten.
+    async fn recall(&self, key: &str) -> Option<Vec<u8>>;
+    /// Lets the data centre remember a fact about the origin that never changes.
+    async fn remember(&self, key: &str, fact: Vec<u8>);
 }
 
 /// The longest answer that is read to decide or to filter.

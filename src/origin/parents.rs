@@ -73,6 +73,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 unknown.push(subject);
             }
         }
+        let together = self.resolve_traces(&mut unknown).await?;
         if unknown.len() > MOST_LOOK_UPS {
             return Err(Refusal::invalid(format!(
                 "The request names {} runs, models or traces whose experiment is not known yet; at most \
@@ -81,10 +82,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             )));
         }
         let found = try_join_all(unknown.iter().map(|subject| self.find(subject))).await?;
-        let found_for = |subject: &Subject| {
-            let at = unknown.iter().position(|other| *other == subject)?;
-            found.get(at).cloned()
-        };
+        let found: Vec<_> = unknown.into_iter().zip(found).chain(together).collect();
+        let found_for = |subject: &Subject| found.iter().find(|(s, _)| *s == subject).map(|(_, r)| r.clone());
         subjects
             .iter()
             .map(|subject| found_for(subject).or_else(|| self.known(subject).map(|resource| vec![resource])))
@@ -92,8 +91,33 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             .collect()
     }
 
+    /// Takes the traces out of `unknown` and resolves them with one question, if there are several.
+    async fn resolve_traces<'s>(&self, unknown: &mut Vec<&'s Subject>) -> Result<Vec<(&'s Subject, Vec<Resource>)>> {
+        let is_trace =
+            |subject: &&&Subject| matches!(subject, Subject::Part(Part::Trace, _) | Subject::PartIfAny(Part::Trace, _));
+        let traces: Vec<&'s Subject> = unknown.iter().filter(is_trace).copied().collect();
+        let id = |subject: &&'s Subject| match *subject {
+            Subject::Part(_, id) | Subject::PartIfAny(_, id) => id.as_str(),
+            _ => "",
+        };
+        let ids: Vec<&str> = traces.iter().map(id).collect();
+        if ids.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let Some(found) = self.traces(&ids).await? else { return Ok(Vec::new()) };
+        unknown.retain(|subject| !is_trace(&subject));
+        let resources_of = |subject: &'s Subject| {
+            let found = found.iter().find(|(known, _)| *known == id(&subject)).map(|(_, resources)| resources.clone());
+            match (found, subject) {
+                (Some(resources), _) => Ok((subject, resources)),
+                (None, Subject::PartIfAny(..)) => Ok((subject, Vec::new())),
+                (None, _) => Err(absent(subject)),
+            }
+        };
+        traces.into_iter().map(resources_of).collect()
+    }
+
     async fn find(&self, subject: &Subject) -> Result<Vec<Resource>> {
-        let absent = || Refusal::denied(format!("{subject:?} does not exist"));
         match subject {
             Subject::Known(resource) => Ok(vec![resource.clone()]),
             Subject::Nothing(because) => Err(Refusal::denied(because.clone())),
@@ -102,15 +126,16 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }
             Subject::ExperimentByName(name) => {
                 let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
-                let answer = self.ask(target).await?.ok_or_else(absent)?;
+                let answer = self.ask(target).await?.ok_or_else(|| absent(subject))?;
                 experiments_in(&answer, &["experiment", "experiment_id"])
             }
             Subject::PartIfAny(part, id) => Ok(self.parent(*part, id).await?.map_or(Vec::new(), |p| p.experiments)),
-            // absent is refused like forbidden: no oracle
-            Subject::Part(part, id) => match self.parent(*part, id).await?.ok_or_else(absent)?.experiments {
-                none if none.is_empty() => Err(Refusal::denied(format!("{subject:?} belongs to no experiment"))),
-                experiments => Ok(experiments),
-            },
+            Subject::Part(part, id) => {
+                match self.parent(*part, id).await?.ok_or_else(|| absent(subject))?.experiments {
+                    none if none.is_empty() => Err(Refusal::denied(format!("{subject:?} belongs to no experiment"))),
+                    experiments => Ok(experiments),
+                }
+            }
         }
     }
 
@@ -140,16 +165,57 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         if !is_segment(id) {
             return Ok(None);
         }
+        if stays(part)
+            && let Some(parent) = self.recall(part, id).await
+        {
+            self.isolate.parents.borrow_mut().put(key, parent.clone());
+            return Ok(Some(parent));
+        }
         for (_, before, after, object, experiment) in QUESTIONS.iter().filter(|(of, ..)| *of == part) {
             let Some(answer) = self.ask(format!("{before}{id}{after}")).await? else { continue };
             let object = answer.at(object).ok_or_else(|| unusable(format!("no {object:?} in the answer")))?;
             let parent = parent_in(object, experiment)?;
             if stays(part) {
+                self.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
                 self.isolate.parents.borrow_mut().put(key, parent.clone());
             }
             return Ok(Some(parent));
         }
         Ok(None)
+    }
+
+    /// What the data centre remembers; only what this gate wrote is read.
+    async fn recall(&self, part: Part, id: &str) -> Option<Parent> {
+        let fact = self.origin.recall(&cache_key(part, id)).await?;
+        parent_in(&Json::parse(&fact).ok()?, ID).ok().filter(|parent| parent.experiments.len() == 1)
+    }
+
+    /// Asks for many traces at once. `None` if the origin is too old for that (MLflow before 3.9).
+    async fn traces(&self, ids: &[&str]) -> Result<Option<Vec<(String, Vec<Resource>)>>> {
+        let mut question = Json::Object(Vec::new());
+        question.set("trace_ids", Json::List(ids.iter().map(|id| Json::Text((*id).to_owned())).collect()));
+        let mut incoming = Headers::default();
+        incoming.append("Content-Type", "application/json");
+        let request = OriginRequest {
+            method: Method::Post,
+            target: "/api/3.0/mlflow/traces/batchGetInfos".to_owned(),
+            headers: super::headers::to_origin(&incoming, self.config, None),
+            body: Body::Bytes(question.compact().into_bytes()),
+        };
+        let response = self.origin.send(request).await?;
+        if matches!(response.status, 404 | 405) {
+            return Ok(None);
+        }
+        if response.status != 200 {
+            return Err(unusable(format!("look-up of traces: status {}", response.status)));
+        }
+        let answer = read_json(&collect(response.body).await?)?;
+        let rows = answer.field("trace_infos").and_then(Json::list).unwrap_or_default();
+        let row = |row: &Json| {
+            let id = row.field("trace_id").and_then(Json::text).ok_or_else(|| unusable("a trace without an id"))?;
+            Ok((id.to_owned(), experiments_in(row, TRACE_ID)?))
+        };
+        rows.iter().map(row).collect::<Result<_>>().map(Some)
     }
 
     /// Asks the origin; `None` is 404.
@@ -175,9 +241,29 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 }
 
+fn cache_key(part: Part, id: &str) -> String {
+    format!("{part:?}/{id}")
+}
+
+/// What the data centre is given to remember: the part of an answer that [`parent_in`] reads.
+fn fact(object: &Json) -> String {
+    let mut fact = Json::Object(Vec::new());
+    for name in ["experiment_id", "artifact_uri"] {
+        if let Some(value) = object.field(name) {
+            fact.set(name, value.clone());
+        }
+    }
+    fact.compact()
+}
+
 fn parent_in(object: &Json, experiment: &[&str]) -> Result<Parent> {
     let uri = object.field("artifact_uri").and_then(Json::text).unwrap_or_default();
     Ok(Parent { experiments: experiments_in(object, experiment)?, artifact_uri: uri.to_owned() })
+}
+
+/// What does not exist is refused like what is forbidden: no oracle.
+fn absent(subject: &Subject) -> Refusal {
+    Refusal::denied(format!("{subject:?} does not exist"))
 }
 
 fn encoded(text: &str) -> String {

@@ -43,6 +43,9 @@ pub enum Subject {
 const TAGS_OF_MLFLOW: &[&str] =
     &["mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation"];
 
+/// A prompt has no files: its clients send one of these as the source of a version (MLflow 2.21 to 3.17).
+const PROMPT_SOURCES: &[&str] = &["dummy-source", "prompt-template"];
+
 impl<S> Call<S> {
     /// Everything that the row demands, field by field, as what it is about.
     pub fn demands(&self) -> Result<Vec<Demand>> {
@@ -76,6 +79,7 @@ impl<S> Call<S> {
             Names::Gateway if value.starts_with('{') && !value.contains("gateway") => return Ok(None),
             Names::Gateway => Subject::Nothing("the gateway is for administrators".to_owned()),
             Names::ArtifactPath => in_store(&value)?,
+            Names::Source if PROMPT_SOURCES.contains(&value.as_str()) => return Ok(None),
             Names::Source => self.source(value)?,
             Names::Granted => crate::api::grants::target(self, &value)?,
         }))

@@ -116,6 +116,8 @@ pub struct Mlflow {
     pub seen: RefCell<Vec<Seen>>,
     pub script: RefCell<Option<Script>>,
     pub answer_headers: RefCell<Vec<(String, String)>>,
+    /// What the data centre remembers.
+    pub cache: RefCell<std::collections::HashMap<String, Vec<u8>>>,
     /// Names of registered models, ids of experiments: what a search finds.
     pub rows: RefCell<Vec<String>>,
 }
@@ -146,34 +148,31 @@ impl Mlflow {
             let (_, rest) = path.split_once(prefix)?;
             rest.strip_suffix(end).filter(|id| !id.contains('/')).map(str::to_owned)
         };
-        let number_of =
-            |id: &str| id.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0').to_owned();
         if let Some(id) = part_at("/3.0/mlflow/traces/", "")
             && seen.method == Method::Get
             && id.starts_with("tr-")
         {
-            return if id.ends_with("new") {
-                not_found()
-            } else {
-                (200, format!(r#"{{"trace":{}}}"#, trace_of(&number_of(&id))))
-            };
+            return trace_of(&id).map_or_else(not_found, |trace| (200, format!(r#"{{"trace":{trace}}}"#)));
         }
         if path.ends_with("/traces/get") {
-            let id = argument("trace_id").unwrap_or_default();
-            return (200, format!(r#"{{"trace":{}}}"#, trace_of(&number_of(&id))));
+            let trace = trace_of(&argument("trace_id").unwrap_or_default());
+            return trace.map_or_else(not_found, |trace| (200, format!(r#"{{"trace":{trace}}}"#)));
         }
         if path.ends_with("/traces/batchGet") || path.ends_with("/traces/batchGetInfos") {
-            let ids = if seen.method == Method::Get { query.to_owned() } else { seen.body.clone() };
-            let numbers = ids.split("tr-").skip(1).map(|rest| rest[..1].to_owned());
+            let asked = if seen.method == Method::Get { query } else { &seen.body };
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            let ids = asked.split(|c| !word(c)).filter(|id| id.starts_with("tr-"));
             let (key, rows): (_, Vec<String>) = if seen.method == Method::Get {
-                ("traces", numbers.map(|n| trace_of(&n)).collect())
+                ("traces", ids.filter_map(trace_of).collect())
             } else {
-                ("trace_infos", numbers.map(|n| trace_info_of(&n)).collect())
+                ("trace_infos", ids.filter_map(trace_info_of).collect())
             };
             return (200, format!(r#"{{"{key}":[{}]}}"#, rows.join(",")));
         }
         if let Some(id) = part_at("/2.0/mlflow/traces/", "/info") {
-            return (200, format!(r#"{{"trace_info":{{"experiment_id":"{}"}}}}"#, number_of(&id)));
+            let experiment = number_of(&id);
+            let info = (200, format!(r#"{{"trace_info":{{"experiment_id":"{experiment}"}}}}"#));
+            return trace_of(&id).map_or_else(not_found, |_| info);
         }
         if let Some(id) = part_at("/3.0/mlflow/datasets/", "/experiment-ids") {
             // d-12 belongs to the experiments 1 and 2
@@ -230,13 +229,21 @@ impl Mlflow {
     }
 }
 
-/// A trace of MLflow 3 in an experiment.
-fn trace_of(experiment: &str) -> String {
-    format!(r#"{{"trace_info":{}}}"#, trace_info_of(experiment))
+/// The number at the end of an id, without leading zeros: its experiment.
+fn number_of(id: &str) -> String {
+    id.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0').to_owned()
 }
 
-fn trace_info_of(experiment: &str) -> String {
-    format!(r#"{{"trace_location":{{"mlflow_experiment":{{"experiment_id":"{experiment}"}}}}}}"#)
+/// A trace of MLflow 3; one whose id does not end with a digit is not there.
+fn trace_of(id: &str) -> Option<String> {
+    Some(format!(r#"{{"trace_info":{}}}"#, trace_info_of(id)?))
+}
+
+fn trace_info_of(id: &str) -> Option<String> {
+    let experiment = number_of(id);
+    let location = format!(r#"{{"mlflow_experiment":{{"experiment_id":"{experiment}"}}}}"#);
+    let exists = experiment.len() == 1 && experiment.bytes().all(|b| b.is_ascii_digit());
+    exists.then(|| format!(r#"{{"trace_id":"{id}","trace_location":{location}}}"#))
 }
 
 fn not_found() -> (u16, String) {
@@ -266,6 +273,14 @@ impl Origin for &Mlflow {
             headers.append(name, value);
         }
         Ok(Response { status, headers, body: Body::Stream(Bytes(body.into_bytes())) })
+    }
+
+    async fn recall(&self, key: &str) -> Option<Vec<u8>> {
+        self.cache.borrow().get(key).cloned()
+    }
+
+    async fn remember(&self, key: &str, fact: Vec<u8>) {
+        self.cache.borrow_mut().insert(key.to_owned(), fact);
     }
 }
 
