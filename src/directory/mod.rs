@@ -345,8 +345,11 @@ struct GrantRow {
 
 impl GrantRow {
     fn read(self) -> Result<Option<(Resource, Permission)>> {
-        let (Some(kind), Some(id), Some(level)) = (self.resource_type, self.resource_id, self.permission) else {
-            return Ok(None);
+        let (kind, id, level) = match (self.resource_type, self.resource_id, self.permission) {
+            (Some(kind), Some(id), Some(level)) => (kind, id, level),
+            (None, None, None) => return Ok(None), // the user without a grant, of a LEFT JOIN
+            // half a grant must not count as none: the default could be higher
+            _ => return Err(fault("a grant without type, id or permission")),
         };
         let kind = Kind::parse(&kind).ok_or_else(|| fault(format!("unknown resource type '{kind}'")))?;
         Ok(Some((Resource { kind, id }, level_of(&level)?)))
@@ -372,6 +375,6 @@ fn wanted_json(wanted: &[Resource]) -> String {
     serde_json::json!(pairs).to_string()
 }
 
-fn fault(because: String) -> Refusal {
+fn fault(because: impl Into<String>) -> Refusal {
     Refusal::fault(Code::TemporarilyUnavailable, "The user directory cannot be read at the moment.", because)
 }

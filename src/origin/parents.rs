@@ -285,6 +285,9 @@ pub fn experiments_in(answer: &Json, path: &[&str]) -> Result<Vec<Resource>> {
             Ok(vec![Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))?])
         }
         [list, "[]", rest @ ..] => {
+            if !matches!(answer, Json::Object(_)) {
+                return Err(missing());
+            }
             let Some(items) = answer.field(list) else { return Ok(Vec::new()) };
             let items = items.list().ok_or_else(missing)?;
             let experiments: Vec<Vec<Resource>> =

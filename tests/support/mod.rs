@@ -2,10 +2,13 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod sample;
+
 use std::cell::{Cell, RefCell};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement, Value};
 use mlflow_edge_auth::gate::Gate;
@@ -23,6 +26,10 @@ pub struct Sqlite {
     pub statements: Cell<usize>,
     /// Fails the statements that hold this text.
     pub fails_on: RefCell<Option<&'static str>>,
+    /// Gives this value in place of what a column of that name holds.
+    pub garbles: RefCell<Option<(&'static str, serde_json::Value)>>,
+    /// Never answers.
+    pub hangs: Cell<bool>,
 }
 
 impl Sqlite {
@@ -30,7 +37,13 @@ impl Sqlite {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         connection.execute_batch(include_str!("../../schema.sql")).unwrap();
-        Self { connection: RefCell::new(connection), statements: Cell::new(0), fails_on: RefCell::new(None) }
+        Self {
+            connection: RefCell::new(connection),
+            statements: Cell::new(0),
+            fails_on: RefCell::new(None),
+            garbles: RefCell::new(None),
+            hangs: Cell::new(false),
+        }
     }
 
     pub fn execute(&self, sql: &str) {
@@ -43,6 +56,9 @@ impl Database for &Sqlite {
         let failed = |error: &dyn std::fmt::Display| DatabaseError(error.to_string());
         // a batch is one round trip
         self.statements.set(self.statements.get() + 1);
+        if self.hangs.get() {
+            std::future::pending::<()>().await;
+        }
         if let Some(text) = *self.fails_on.borrow()
             && statements.iter().any(|s| s.sql.contains(text))
         {
@@ -71,7 +87,8 @@ impl Database for &Sqlite {
                             ValueRef::Text(text) => std::str::from_utf8(text).unwrap().into(),
                             other => panic!("{other:?}"),
                         };
-                        (name.clone(), value)
+                        let garbled = self.garbles.borrow().clone().filter(|(column, _)| column == name);
+                        (name.clone(), garbled.map_or(value, |(_, garbage)| garbage))
                     })
                     .collect();
                 read.push(serde_json::from_value(object.into()).map_err(|e| failed(&e))?);
@@ -83,11 +100,16 @@ impl Database for &Sqlite {
     }
 }
 
-/// A body that is held in memory.
+/// A body that is held in memory; one that begins with [`RESET`] breaks off.
 pub struct Bytes(pub Vec<u8>);
+
+pub const RESET: &str = "connection reset";
 
 impl ByteStream for Bytes {
     async fn collect(self, limit: usize) -> Result<Vec<u8>, StreamError> {
+        if self.0.starts_with(RESET.as_bytes()) {
+            return Err(StreamError::Broken(RESET.into()));
+        }
         if self.0.len() > limit { Err(StreamError::TooLarge(limit)) } else { Ok(self.0) }
     }
 }
@@ -352,6 +374,17 @@ impl World {
 
     /// Sends a request as it would come from the wire.
     pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        self.try_send(method, target, headers, body).expect("an answer")
+    }
+
+    /// The same; `None` if there is no answer as long as something hangs.
+    pub fn try_send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Option<Answer> {
         let gate = Gate {
             config: &self.config,
             directory: Directory(&self.database),
@@ -374,14 +407,13 @@ impl World {
             body: body.map(|bytes| Bytes(bytes.to_vec())),
         };
         let log = RefCell::new(Vec::new());
-        let response =
-            futures_executor::block_on(gate.handle(request, |_, because| log.borrow_mut().push(because.to_owned())));
+        let response = gate.handle(request, |_, because| log.borrow_mut().push(because.to_owned())).now_or_never()?;
         let body = match response.body {
             Body::Empty => Vec::new(),
             Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
         };
         let body = String::from_utf8_lossy(&body).into_owned();
-        Answer { status: response.status, headers: response.headers, body, log: log.into_inner() }
+        Some(Answer { status: response.status, headers: response.headers, body, log: log.into_inner() })
     }
 
     pub fn get(&self, user: &str, target: &str) -> Answer {
