@@ -21,7 +21,9 @@ fn closed() -> World {
 }
 
 /// What is wrong with the origin, and its answer to everything.
-fn faults() -> Vec<(&'static str, Box<dyn Fn(&Seen) -> Result<(u16, String), OriginError>>)> {
+type Fault = (&'static str, Box<dyn Fn(&Seen) -> Result<(u16, String), OriginError>>);
+
+fn faults() -> Vec<Fault> {
     let text = |status: u16, body: String| move |_: &Seen| Ok((status, body.clone()));
     let huge = format!(r#"{{"x":"{}{SECRET}"}}"#, "x".repeat(33 * 1024 * 1024));
     vec![
