@@ -126,11 +126,14 @@ $(stamps)/npm: package.json package-lock.json | $(stamps)
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# MLflow names no upper bound, but releases up to 3.3 do not start with SQLAlchemy 2.1.
+# MLflow names no upper bound, but releases up to 3.3 do not start with SQLAlchemy 2.1, and 3.3 cannot trace with a
+# newer OpenTelemetry, nor can a newer FastAPI do with an older one.
+pins_3.3.2 := 'opentelemetry-sdk<1.36' 'fastapi<0.117'
+
 $(stamps)/mlflow-%: | $(stamps)
 	@echo "== Python environment with MLflow $* (about 2 minutes)"
 	test -x "$(TOOLS)/mlflow-$*/bin/python" || $(PYTHON) -m venv "$(TOOLS)/mlflow-$*"
-	"$(TOOLS)/mlflow-$*/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off mlflow==$* 'sqlalchemy<2.1'
+	"$(TOOLS)/mlflow-$*/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar off mlflow==$* 'sqlalchemy<2.1' $(pins_$*)
 	@touch $@
 
 # MLflow 2.9 (Python 3.12 at most) imports the pkg_resources that later releases of setuptools do without.

@@ -30,7 +30,7 @@ def pytest_report_header():
 
 def pytest_collection_modifyitems(config, items):
     def wanted(item):
-        if HAS_GRANT_API != bool(item.get_closest_marker("new_client")):
+        if HAS_GRANT_API != bool(item.get_closest_marker("new_client")) and not item.get_closest_marker("any_client"):
             return False
         if item.get_closest_marker("new_origin"):
             return not SAME_AS_ORIGIN
@@ -102,6 +102,18 @@ def experiment(gate):
     """An experiment of the administrator's; nobody else holds a grant on it."""
     with gate.admin.signed_in():
         return mlflow.MlflowClient().create_experiment(gates.unique("experiment"))
+
+
+@pytest.fixture
+def people(gate, experiment):
+    """A user for each level on the experiment."""
+    users = {}
+    for level in ("EDIT", "READ", "NO_PERMISSIONS"):
+        user = users[level] = gate.new_user(level.lower())
+        grant = {"experiment_id": experiment, "username": user.name, "permission": level}
+        made = gate.request("POST", "/api/2.0/mlflow/experiments/permissions/create", gate.admin, json=grant)
+        assert made.status_code == 200, made.text
+    return users
 
 
 @pytest.fixture(scope="session")
