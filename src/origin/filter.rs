@@ -99,8 +99,8 @@ fn rows_of(page: &Json, listing: Listing) -> Result<Vec<(Resource, Json)>> {
 fn replace_rows(page: &mut Json, listing: Listing, kept: Vec<Json>) {
     if !kept.is_empty() {
         page.set(listing.rows, Json::List(kept));
-    } else if let Json::Object(entries) = page {
-        entries.retain(|(key, _)| key != listing.rows);
+    } else {
+        page.remove(listing.rows);
     }
 }
 

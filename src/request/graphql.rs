@@ -4,6 +4,8 @@
 //! its `operationName`: exactly one operation, every root field in it, whatever fragment or alias brings it there, with
 //! variables and their defaults put in. A root field that is not listed here is for administrators.
 
+use std::cell::Cell;
+
 use apollo_parser::cst::{self, CstNode};
 use apollo_parser::{Parser, cst::Definition, cst::Selection};
 
@@ -16,6 +18,8 @@ use crate::routes::Part;
 /// MLflow's own limits: depth, selections, and aliases and root fields by default.
 const DEEPEST: usize = 10;
 const MOST_SELECTIONS: usize = 1000;
+/// Each selection is met at most twice, beside the fragments that bring it.
+const MOST_STEPS: usize = 4 * MOST_SELECTIONS;
 const MOST_ALIASES: usize = 10;
 const MOST_ROOTS: usize = 10;
 /// A document of MLflow's UI has a few hundred.
@@ -76,7 +80,7 @@ pub fn read(body: &Json) -> Result<Document> {
         }
     }
     let [operation] = operations.as_slice() else { return Err(invalid("exactly one operation is expected")) };
-    let scan = Scan { fragments: &fragments, inputs: Inputs::read(operation, body)? };
+    let scan = Scan { fragments: &fragments, inputs: Inputs::read(operation, body)?, steps: Cell::new(0) };
     let selections = operation.selection_set().ok_or_else(|| invalid("nothing is selected"))?;
     let roots = scan.fields(&selections, &mut Vec::new())?;
     if roots.len() > MOST_ROOTS {
@@ -105,6 +109,8 @@ struct Counts {
 struct Scan<'a> {
     fragments: &'a [cst::FragmentDefinition],
     inputs: Inputs,
+    /// Selections looked at so far. Fragments that hold each other twice double with each step.
+    steps: Cell<usize>,
 }
 
 impl Scan<'_> {
@@ -112,6 +118,10 @@ impl Scan<'_> {
     fn fields(&self, set: &cst::SelectionSet, path: &mut Vec<String>) -> Result<Vec<cst::Field>> {
         let mut fields = Vec::new();
         for selection in set.selections() {
+            self.steps.set(self.steps.get() + 1);
+            if self.steps.get() > MOST_STEPS {
+                return Err(invalid("too many selections"));
+            }
             let nested = match selection {
                 Selection::Field(field) => {
                     fields.push(field);
@@ -131,9 +141,6 @@ impl Scan<'_> {
                 }
             };
             fields.extend(self.fields(&nested.ok_or_else(|| invalid("nothing is selected"))?, path)?);
-            if fields.len() > MOST_SELECTIONS {
-                return Err(invalid("too many selections"));
-            }
         }
         Ok(fields)
     }

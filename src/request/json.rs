@@ -100,6 +100,13 @@ impl Json {
         }
     }
 
+    /// Takes a field out, in whatever spelling.
+    pub fn remove(&mut self, name: &str) {
+        let Self::Object(entries) = self else { return };
+        let camel = camel_case(name);
+        entries.retain(|(key, _)| *key != name && *key != camel);
+    }
+
     /// A field that some object of this value spells both ways, at any depth.
     pub fn two_spellings(&self) -> Option<&str> {
         match self {

@@ -327,13 +327,17 @@ pub fn paths(row: &Row) -> impl Iterator<Item = String> {
     both.iter().map(move |prefix| format!("{prefix}{rest}"))
 }
 
-/// Finds the rows of a canonical path. With `--static-prefix`, all but `/api`, the sign-up page and the native
-/// health and version routes move under the prefix; there only `/api` and the sign-up page cannot be.
+/// Finds the rows of a canonical path. With `--static-prefix`, MLflow serves everything under the prefix but the
+/// sign-up page; without it `/api`, the sign-up page and, before 3.17, health and version (before 3.13 OTLP and the
+/// gateway too, which are decided alike in both places).
 pub fn find(path: &str, static_prefix: &str) -> Option<Found> {
-    let stays = |path: &str| path.starts_with("/api/") || path == "/signup";
+    let stays = |path: &str| {
+        let native = ["/api/", "/gateway/", "/v1/traces"];
+        native.iter().any(|prefix| path.starts_with(prefix)) || matches!(path, "/signup" | "/health" | "/version")
+    };
     let path = match path.strip_prefix(static_prefix).filter(|_| !static_prefix.is_empty()) {
-        Some(rest) if rest.starts_with('/') => (!stays(rest)).then_some(rest)?,
-        _ if static_prefix.is_empty() || stays(path) || matches!(path, "/health" | "/version") => path,
+        Some(rest) if rest.starts_with('/') => (rest != "/signup").then_some(rest)?,
+        _ if static_prefix.is_empty() || stays(path) => path,
         _ => return None,
     };
     let found = router()?.at(path).ok()?;
