@@ -86,6 +86,12 @@ fn raw_paths() -> impl Strategy<Value = String> {
     ]
 }
 
+fn has_one_reading(path: &str) {
+    assert!(!path.contains("//"), "{path:?}");
+    assert!(!path.contains(|c: char| matches!(c, '\\' | '%' | ';' | '#' | '?') || c.is_control()), "{path:?}");
+    assert!(!path.split('/').any(|segment| segment == "." || segment == ".."), "{path:?}");
+}
+
 #[test]
 fn a_canonical_path_is_stable_and_holds_nothing_that_can_be_read_again() {
     let paths = (prop_oneof![9 => Just("/"), 1 => Just("")], raw_paths());
@@ -93,9 +99,8 @@ fn a_canonical_path_is_stable_and_holds_nothing_that_can_be_read_again() {
     check(200_000, paths, |(slash, raw)| {
         let Ok(canonical) = path::canonical(&format!("{slash}{raw}")) else { return };
         accepted.set(accepted.get() + 1);
-        assert!(canonical.starts_with('/') && !canonical.contains("//"), "{canonical:?}");
-        assert!(!canonical.contains(|c: char| matches!(c, '\\' | '%' | ';' | '#' | '?') || c.is_control()));
-        assert!(!canonical.split('/').any(|segment| segment == "." || segment == ".."), "{canonical:?}");
+        assert!(canonical.starts_with('/'), "{canonical:?}");
+        has_one_reading(&canonical);
         let encoded = path::encode(&canonical);
         assert!(encoded.bytes().all(|b| b.is_ascii_graphic()), "{encoded:?}");
         let lower = encoded.to_ascii_lowercase();
@@ -105,6 +110,19 @@ fn a_canonical_path_is_stable_and_holds_nothing_that_can_be_read_again() {
         assert_eq!(path::canonical(&encoded).as_ref(), Ok(&canonical), "through {encoded:?}");
     });
     assert!(accepted.get() > 20_000, "only {} paths were accepted: the property says too little", accepted.get());
+}
+
+#[test]
+fn a_decoded_artifact_path_is_held_to_the_same_rules() {
+    let accepted = Cell::new(0);
+    check(100_000, raw_paths(), |raw| {
+        let Ok(canonical) = path::canonical_artifact(&raw) else { return };
+        accepted.set(accepted.get() + 1);
+        has_one_reading(canonical);
+        assert!(!canonical.is_empty() && !canonical.starts_with('/') && !canonical.ends_with('/'), "{canonical:?}");
+        assert_eq!(path::canonical(&path::encode(&format!("/{canonical}"))), Ok(format!("/{canonical}")));
+    });
+    assert!(accepted.get() > 10_000, "only {} paths were accepted: the property says too little", accepted.get());
 }
 
 // --- artifact paths ---------------------------------------------------------------------------------------------------
@@ -301,6 +319,7 @@ fn an_artifact_request_is_decided_on_the_experiment_that_mlflow_reads() {
             ("GET", "artifacts?path="),
             ("GET", "artifacts?path="),
             ("GET", "artifacts?x=%20&path="),
+            ("GET", "presigned/"),
         ][..],
     );
     let world = World::with(&[("DEFAULT_PERMISSION", "NO_PERMISSIONS")]);
@@ -503,7 +522,7 @@ fn json_is_read_as_serde_json_reads_it_or_refused() {
         "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"a\":", "\"b\":1", "\"\\u0061\"", "\\", "\\u", "\\ud83d",
         "\\ude00", "\\u00e9", "\\x", "\\/", "0", "1", "-", "-0", "01", "1.5", ".", "e", "E+1", "1e400", "+", "true",
         "false", "null", "nul", "NaN", "-Infinity", "Infinity", " ", "\t", "\n", "\r", "\u{b}", "\u{0}", "\u{85}",
-        "\u{a0}", "\u{feff}", "'", "//", "/**/", "é", "😀", "\u{7f}",
+        "\u{a0}", "\u{feff}", "'", "//", "/**/", "\u{1f}", "é", "😀", "\u{7f}",
     ];
     let piece = || select(PIECES);
     let written = || (trees(NUMBER), any::<bool>()).prop_map(|(t, p)| if p { t.pretty() } else { t.compact() });
