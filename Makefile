@@ -16,6 +16,9 @@ MLFLOW_NEW := 3.17.2
 # Whose routes the table is checked against, as tests/fixtures/routes-NAME.tsv: NAME and release.
 FIXTURES := 2.9=2.9.2 2.22=2.22.4 3.3.2=3.3.2 3.9=3.9.0 3.12=3.12.0 3.17.2=3.17.2
 WORKER_BUILD_VERSION := 0.8.7
+CARGO_FUZZ_VERSION := 0.13.2
+# How long `make fuzz` stays with each target.
+FUZZ_SECONDS ?= 300
 # wasm-bindgen's command-line tool must be exactly as old as the crate.
 WASM_BINDGEN_VERSION = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/.*"\(.*\)"/\1/p}' Cargo.lock)
 
@@ -32,7 +35,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev test lint test-native test-e2e routes fixtures build tools clean
+.PHONY: help dev test lint test-native test-e2e fuzz routes fixtures build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -60,6 +63,7 @@ test: lint test-native build test-e2e ## Everything: lint, native tests, wasm bu
 
 lint: $(stamps)/rust ## Formatting and clippy, natively and for wasm; warnings are errors
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@echo "== clippy, twice (2 to 3 minutes the first time)"
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --target wasm32-unknown-unknown -- -D warnings
@@ -71,6 +75,17 @@ test-native: $(stamps)/rust ## cargo test
 # E2E passes options on to pytest: make test-e2e E2E="-k signup"
 test-e2e: build $(stamps)/e2e-$(MLFLOW_OLD) $(stamps)/e2e-$(MLFLOW_NEW) $(stamps)/browser ## Real workerd, D1, MLflow and browser
 	@scripts/test-e2e $(MLFLOW_OLD) $(MLFLOW_NEW) $(E2E)
+
+# libFuzzer needs a nightly compiler. There is no unsafe code here that a sanitizer could watch. What a run finds stays
+# in fuzz/found, beside the seeds in fuzz/corpus; an input that fails goes to fuzz/artifacts.
+fuzz: $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Each fuzz target for FUZZ_SECONDS=300 (needs: rustup toolchain install nightly)
+	@cargo +nightly --version >/dev/null || { echo "make fuzz needs: rustup toolchain install nightly"; exit 1; }
+	@cd fuzz && for target in $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs)); do \
+		echo "== fuzz $$target, $(FUZZ_SECONDS) seconds (2 minutes more to build the first time)"; \
+		mkdir -p "found/$$target"; \
+		cargo +nightly fuzz run --sanitizer none "$$target" "found/$$target" "corpus/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1; \
+	done
 
 # --- releases of MLflow ----------------------------------------------------------------------------------------
 
@@ -120,6 +135,11 @@ $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION): | $(stamps)/rust
 	cargo install wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --root "$(tools_dir)"
 	@touch $@
 
+$(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION): | $(stamps)/rust
+	@echo "== cargo-fuzz $(CARGO_FUZZ_VERSION) (about a minute)"
+	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root "$(tools_dir)"
+	@touch $@
+
 # Node below 22 only runs npm here, which warns (EBADENGINE) about every package; errors are still shown.
 $(stamps)/npm: package.json package-lock.json | $(stamps)
 	@echo "== npm packages: wrangler, esbuild, binaryen, node (about half a minute)"
@@ -152,4 +172,4 @@ $(stamps)/browser: | $(stamps)/e2e-$(MLFLOW_OLD)
 	@touch $@
 
 clean: ## Remove what was built; tools, node_modules and local databases stay
-	rm -rf build target test-artifacts .wrangler .pytest_cache
+	rm -rf build target fuzz/target test-artifacts .wrangler .pytest_cache
