@@ -12,8 +12,8 @@ use std::fmt::Write;
 
 use mlflow_edge_auth::access::{self, Caller, Capability, Grants, Kind, Permission, Resource};
 use mlflow_edge_auth::request::json::Json;
-use mlflow_edge_auth::request::path;
 use mlflow_edge_auth::request::query::Query;
+use mlflow_edge_auth::request::{graphql, path};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -623,4 +623,26 @@ fn a_query_that_is_written_is_read_as_it_was() {
         assert_eq!(again.encode(), encoded);
     });
     assert!(accepted.get() > 10_000, "only {} queries were accepted: the property says too little", accepted.get());
+}
+
+// --- what was found and is not mended yet ---------------------------------------------------------------------------------
+
+#[test]
+#[ignore = "the selections of fragments are not counted while they are put in: this does not end"]
+fn fragments_that_double_are_refused_at_once() {
+    let doubling: String = (0..40).map(|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1)).collect();
+    let query = format!("{{ ...F0 }} {doubling} fragment F40 on Query {{ test {{ output }} }}");
+    let body = Json::Object(vec![("query".to_owned(), Json::Text(query))]);
+    assert!(graphql::read(&body).is_err());
+}
+
+#[test]
+#[ignore = "with no readable row left, the list is taken out in one spelling only"]
+fn no_row_stays_in_a_list_of_the_other_spelling() {
+    let world = World::with(&[("DEFAULT_PERMISSION", "NO_PERMISSIONS")]);
+    world.add_users();
+    *world.mlflow.script.borrow_mut() =
+        Some(Box::new(|_| Some(Ok((200, r#"{"registeredModels":[{"name":"hidden"}]}"#.to_owned())))));
+    let answer = world.get(ALICE, "/api/2.0/mlflow/registered-models/search");
+    assert!(!answer.body.contains("hidden"), "{}", answer.body);
 }

@@ -9,7 +9,7 @@ mod support;
 
 use std::sync::LazyLock;
 
-use futures_executor::block_on;
+use futures_util::FutureExt;
 use libfuzzer_sys::fuzz_target;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::http::{Headers, Method, Request};
@@ -52,7 +52,7 @@ fuzz_target!(|data: &[u8]| {
         body: (!row.method.is_safe()).then(|| Bytes(body.to_vec())),
     };
     let Ok(target) = Target::parse(&request, &CONFIG) else { return };
-    let Ok(call) = block_on(target.read(request, 10_000)) else { return };
+    let Ok(call) = target.read(request, 10_000).now_or_never().unwrap() else { return };
     let demands = call.demands();
     let Need::All(claims) = row.need else { return };
     for claim in claims {
