@@ -625,15 +625,9 @@ fn a_query_that_is_written_is_read_as_it_was() {
     assert!(accepted.get() > 10_000, "only {} queries were accepted: the property says too little", accepted.get());
 }
 
-<<<<<<< HEAD
 // --- what the fuzzer found ------------------------------------------------------------------------------------------------
 
 #[test]
-=======
-// --- what was found and is not mended yet ---------------------------------------------------------------------------------
-
-#[test]
->>>>>>> helper/properties
 fn fragments_that_double_are_refused_at_once() {
     let doubling: String = (0..40).map(|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1)).collect();
     let query = format!("{{ ...F0 }} {doubling} fragment F40 on Query {{ test {{ output }} }}");
@@ -642,9 +636,6 @@ fn fragments_that_double_are_refused_at_once() {
 }
 
 #[test]
-<<<<<<< HEAD
-=======
->>>>>>> helper/properties
 fn no_row_stays_in_a_list_of_the_other_spelling() {
     let world = World::with(&[("DEFAULT_PERMISSION", "NO_PERMISSIONS")]);
     world.add_users();
