@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod closed;
 pub mod sample;
 
 use std::cell::{Cell, RefCell};
