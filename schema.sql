@@ -17,3 +17,26 @@ CREATE TABLE IF NOT EXISTS grants (
 
 -- Renaming or deleting a model touches everybody's grants on it.
 CREATE INDEX IF NOT EXISTS grants_by_resource ON grants (resource_type, resource_id);
+
+-- API tokens. Of a token only its SHA-256 is kept: 192 random bits need no salt and no slow hash.
+CREATE TABLE IF NOT EXISTS tokens (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id      INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name         TEXT    NOT NULL,
+  hash         TEXT    NOT NULL UNIQUE, -- hexadecimal
+  read_only    INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)),
+  created_at   INTEGER NOT NULL,        -- seconds since 1970, as all times here
+  expires_at   INTEGER,                 -- never, if null
+  last_used_at INTEGER,                 -- written at most once an hour
+  UNIQUE (user_id, name)
+);
+
+-- Failed sign-ins, by what was tried: a name (whether or not anybody has it) or an address.
+CREATE TABLE IF NOT EXISTS guesses (
+  subject      TEXT    PRIMARY KEY,     -- user:<SHA-256 of the name> or address:<address>
+  failures     INTEGER NOT NULL,
+  last_at      INTEGER NOT NULL,
+  locked_until INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS guesses_by_time ON guesses (last_at);

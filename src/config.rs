@@ -25,6 +25,10 @@ pub struct Config {
     pub default_permission: Permission,
     /// `PASSWORD_HASH`: how new passwords are hashed.
     pub password_hash: HashMethod,
+    /// `PASSWORD_MIN_LENGTH`: characters that a new password has at least.
+    pub password_min_length: usize,
+    /// `REQUIRE_CURRENT_PASSWORD`: whoever changes the own password has to give the current one (MLflow 3.13).
+    pub require_current_password: bool,
     /// `SECRET_KEY`: signs the sign-up form.
     pub secret_key: Option<Secret>,
     /// `BODY_LIMIT_BYTES`: the longest body that is read to decide; longer is 413. Streams have no limit here.
@@ -65,6 +69,8 @@ impl Config {
                 Some(text) => HashMethod::parse(&text)
                     .ok_or_else(|| format!("PASSWORD_HASH is not a method that we can compute: '{text}'."))?,
             },
+            password_min_length: number(&get, "PASSWORD_MIN_LENGTH", 12)? as usize,
+            require_current_password: flag(&get, "REQUIRE_CURRENT_PASSWORD")?,
             secret_key: secret("SECRET_KEY"),
             body_limit: number(&get, "BODY_LIMIT_BYTES", 10 * 1024 * 1024)? as usize,
             static_prefix,

@@ -24,6 +24,8 @@ pub enum Code {
     ResourceDoesNotExist,
     /// 413
     RequestTooLarge,
+    /// 429
+    RequestLimitExceeded,
     /// 500
     InternalError,
     /// 502
@@ -44,6 +46,7 @@ impl Code {
             Self::PermissionDenied => (403, "PERMISSION_DENIED"),
             Self::ResourceDoesNotExist => (404, "RESOURCE_DOES_NOT_EXIST"),
             Self::RequestTooLarge => (413, "INVALID_PARAMETER_VALUE"),
+            Self::RequestLimitExceeded => (429, "REQUEST_LIMIT_EXCEEDED"),
             Self::InternalError => (500, "INTERNAL_ERROR"),
             Self::BadGateway => (502, "TEMPORARILY_UNAVAILABLE"),
             Self::TemporarilyUnavailable => (503, "TEMPORARILY_UNAVAILABLE"),
@@ -77,6 +80,7 @@ enum Told {
     Page(Page),
     Text(&'static str),
     Nulls(Vec<String>),
+    Locked(i64),
 }
 
 /// A request that is not served: what the client sees, and why, for the log.
@@ -130,6 +134,11 @@ impl Refusal {
     /// 400 with a line of plain text.
     pub fn text(line: &'static str) -> Self {
         Self::new(Told::Text(line), line)
+    }
+
+    /// 429 with Retry-After (RFC 6585): there were too many failed sign-ins.
+    pub fn locked(seconds: i64) -> Self {
+        Self::new(Told::Locked(seconds), format!("locked for {seconds} s after failed sign-ins"))
     }
 
     /// 200 with nulls, as GraphQL tells that its fields may not be seen (MLflow 3.9).
@@ -191,6 +200,12 @@ impl Told {
             ),
             Told::Page(page) => page.into_response(),
             Told::Text(line) => Response::new(400, HTML, line),
+            Told::Locked(seconds) => {
+                let message = format!("Too many failed sign-ins. Try again in {seconds} seconds.");
+                let mut response = error(Code::RequestLimitExceeded, message);
+                response.headers.append("Retry-After", seconds.to_string());
+                response
+            }
             Told::Nulls(keys) => {
                 let data: serde_json::Map<_, _> = keys.into_iter().map(|key| (key, serde_json::Value::Null)).collect();
                 let answer = serde_json::json!({ "data": data, "errors": null });

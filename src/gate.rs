@@ -1,11 +1,11 @@
 //! The gate: the way of a request, from top to bottom.
 
-use crate::access::{self, Caller, Grants, Resource};
+use crate::access::{self, Caller, Grants, Resource, SignIn};
 use crate::config::Config;
 use crate::directory::{Database, Directory};
 use crate::error::{Page, Refusal, Result};
-use crate::http::{Body, Method, Request, Response};
-use crate::identity::basic::{self, Credentials};
+use crate::http::{Body, Headers, Method, Request, Response};
+use crate::identity::presented::{self, Presented};
 use crate::isolate::Isolate;
 use crate::origin::Origin;
 use crate::request::{Call, Demand, Subject, Target};
@@ -53,20 +53,21 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             let mut call = target?.read(request, self.config.body_limit).await?;
             return self.forward(&mut call, None).await;
         }
-        let credentials = basic::credentials(&request.headers)?;
+        let presented = presented::read(&request.headers)?;
+        let headers = request.headers.clone();
         let call = match target {
             Ok(target) => target.read(request, self.config.body_limit).await,
             Err(refusal) => Err(refusal),
         };
         let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
-        let (caller, grants) = self.identify(&credentials, demands.as_deref().unwrap_or_default()).await?;
+        let (caller, grants) = self.identify(&presented, &headers, demands.as_deref().unwrap_or_default()).await?;
         self.decide(call?, demands, caller, grants).await
     }
 
     /// Who it is, with the grants on everything that is known to be asked for: one statement.
-    async fn identify(&self, credentials: &Credentials, demands: &[Demand]) -> Result<(Caller, Grants)> {
+    async fn identify(&self, presented: &Presented, headers: &Headers, demands: &[Demand]) -> Result<(Caller, Grants)> {
         let wanted: Vec<Resource> = demands.iter().filter_map(|demand| self.known(&demand.subject)).collect();
-        crate::identity::identify(&self.directory, self.isolate, self.config.password_hash, credentials, &wanted).await
+        self.sign_in(presented, headers, &wanted).await
     }
 
     /// Decides what the row needs, and does what it says then.
@@ -77,6 +78,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         caller: Caller,
         grants: Grants,
     ) -> Result<Response<O::Stream>> {
+        if caller.sign_in == SignIn::ReadOnlyToken && !call.row.map_or(call.method.is_safe(), Row::reads) {
+            return Err(Refusal::denied(format!("the token of user {} may only read", caller.id)));
+        }
         let Some(row) = call.row else { return self.unknown(call, &caller).await };
         match row.need {
             _ if caller.is_admin => check_for_admin(demands)?,

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use mlflow_edge_auth::access::{self, Caller, Capability, Grants, Kind, Permission, Resource};
+use mlflow_edge_auth::access::{self, Caller, Capability, Grants, Kind, Permission, Resource, SignIn};
 use mlflow_edge_auth::request::json::Json;
 use mlflow_edge_auth::request::query::Query;
 use mlflow_edge_auth::request::{graphql, path};
@@ -456,7 +456,7 @@ fn a_decision_is_what_the_table_says() {
         let mut seen = BTreeSet::new();
         let unique = given.iter().rev().filter(|(resource, _)| seen.insert(key(*resource)));
         let grants = Grants(unique.map(|(resource, (_, level, _))| (as_resource(*resource), *level)).collect());
-        let caller = Caller { id: 2, username: "alice".to_owned(), is_admin };
+        let caller = Caller { id: 2, username: "alice".to_owned(), is_admin, sign_in: SignIn::Password };
         let asked = as_resource(asked);
         assert_eq!(grants.level(&asked, default.1).as_str(), name);
         assert_eq!(Permission::parse(name), Some(grants.level(&asked, default.1)));

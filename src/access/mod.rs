@@ -157,6 +157,19 @@ pub struct Caller {
     pub username: String,
     /// Whether every check passes.
     pub is_admin: bool,
+    /// How.
+    pub sign_in: SignIn,
+}
+
+/// How a caller signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// With the password.
+    Password,
+    /// With an API token that may do all that its user may.
+    Token,
+    /// With an API token that may only read.
+    ReadOnlyToken,
 }
 
 /// Decides one demand. The refusal says in the log who lacked what.

@@ -5,9 +5,11 @@
 pub mod grants;
 mod permissions;
 mod signup;
+mod tokens;
 mod users;
 
 use crate::access::{Caller, Kind};
+use crate::config::DEFAULT_PASSWORD;
 use crate::directory::Database;
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
@@ -18,9 +20,6 @@ use crate::origin::Origin;
 use crate::request::json::Json;
 use crate::request::{Call, Payload, Unreadable};
 use crate::routes::Endpoint;
-
-/// MLflow's rule since 2.22 (CVE-2025-1474), in characters.
-pub const SHORTEST_PASSWORD: usize = 12;
 
 /// Answers one of our own endpoints; the caller has what the row demands.
 pub async fn serve<D: Database, O: Origin>(
@@ -37,9 +36,12 @@ pub async fn serve<D: Database, O: Origin>(
         Endpoint::GetUser => users::get(gate, call).await,
         Endpoint::ListUsers => users::list(gate).await,
         Endpoint::CurrentUser => Ok(users::current(caller)),
-        Endpoint::UpdatePassword => users::update_password(gate, call).await,
+        Endpoint::UpdatePassword => users::update_password(gate, call, caller).await,
         Endpoint::UpdateAdmin => users::update_admin(gate, call).await,
         Endpoint::DeleteUser => users::delete(gate, call).await,
+        Endpoint::CreateToken => tokens::create(gate, call, caller).await,
+        Endpoint::ListTokens => tokens::list(gate, call, caller).await,
+        Endpoint::DeleteToken => tokens::delete(gate, call, caller).await,
         Endpoint::SignUp => signup::form(gate, call, caller),
         Endpoint::CreateUserUi => signup::submit(gate, call, caller).await,
         Endpoint::CreateExperimentPermission => experiment(Action::Create).await,
@@ -115,10 +117,17 @@ impl<D, O> Gate<'_, D, O> {
         self.config.password_hash.hash(password, salt).ok_or_else(|| failed("the method refused"))
     }
 
-    /// Hashes a new password that keeps MLflow's rule.
+    /// Hashes a new password that keeps MLflow's rule of 2.22: 12 characters, or what is configured (CVE-2025-1474),
+    /// and not the one that everybody knows (CVE-2026-2635).
     fn hash_new(&self, password: &str) -> Result<PasswordHash> {
-        if password.chars().count() < SHORTEST_PASSWORD {
-            return Err(Refusal::invalid("Password must be a string longer than 12 characters."));
+        let least = self.config.password_min_length;
+        if password.chars().count() < least {
+            return Err(Refusal::invalid(format!("Password must be a string longer than {least} characters.")));
+        }
+        if password == DEFAULT_PASSWORD && !self.config.allow_default_password {
+            return Err(Refusal::invalid(
+                "Password must not be the default password of MLflow, which everybody knows.",
+            ));
         }
         self.hash(&Secret::new(password))
     }

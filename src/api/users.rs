@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{no_user, not_text, ok, parameter, text};
+use super::{no_user, not_text, ok, parameter, text, tokens};
 use crate::access::{Caller, Kind};
-use crate::directory::{Database, User};
+use crate::directory::{Database, Removal, User};
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
 use crate::http::Response;
+use crate::identity::secret::Secret;
 use crate::origin::Origin;
 use crate::request::Call;
 use crate::request::json::Json;
@@ -80,17 +81,42 @@ pub fn current<S>(caller: &Caller) -> Response<S> {
 }
 
 /// The 12 characters hold here too: MLflow 3.3 took any password (CVE-2025-11200). `null` changes nothing.
+/// Whoever changes the own password gives the current one, if that is configured; a token does not stand for it.
 pub async fn update_password<D: Database, O: Origin, S>(
     gate: &Gate<'_, D, O>,
     call: &Call<S>,
+    caller: &Caller,
 ) -> Result<Response<O::Stream>> {
     let username = text(call, "username")?;
+    if username == caller.username {
+        tokens::require_password(caller)?;
+        if gate.config.require_current_password {
+            check_current(gate, call, &username).await?;
+        }
+    }
     let found = match parameter(call, "password")? {
         Json::Null => gate.directory.has_user(&username).await?,
         Json::Text(password) => gate.directory.set_password(&username, &gate.hash_new(&password)?).await?,
         _ => return Err(not_text("password")),
     };
     if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+}
+
+/// MLflow's three rules of 3.13.
+async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, username: &str) -> Result<()> {
+    let current = match parameter(call, "current_password") {
+        Ok(Json::Text(current)) => Secret::new(current),
+        _ => return Err(Refusal::invalid("Current password is required when changing your own password.")),
+    };
+    if parameter(call, "password")?.text() == Some(current.expose()) {
+        return Err(Refusal::invalid("New password must differ from the current password."));
+    }
+    let found = gate.directory.identify(username, &[], &[]).await?;
+    gate.isolate.count_hash();
+    if !found.user.is_some_and(|(_, stored, _)| stored.verifies(&current)) {
+        return Err(Refusal::invalid("Current password does not match."));
+    }
+    Ok(())
 }
 
 /// Real booleans, and 0 and 1 as SQLAlchemy takes them. `null` changes nothing.
@@ -105,14 +131,26 @@ pub async fn update_admin<D: Database, O: Origin, S>(
         Json::Number(digit) if digit == "0" || digit == "1" => Some(digit == "1"),
         _ => return Err(Refusal::invalid("Invalid value for parameter 'is_admin': a boolean is expected.")),
     };
-    let found = match is_admin {
-        None => gate.directory.has_user(&username).await?,
+    let outcome = match is_admin {
+        None if gate.directory.has_user(&username).await? => Removal::Done,
+        None => Removal::NoUser,
         Some(is_admin) => gate.directory.set_admin(&username, is_admin).await?,
     };
-    if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+    removed(outcome, &username)
 }
 
 pub async fn delete<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
     let username = text(call, "username")?;
-    if gate.directory.delete_user(&username).await? { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+    removed(gate.directory.delete_user(&username).await?, &username)
+}
+
+fn removed<S>(outcome: Removal, username: &str) -> Result<Response<S>> {
+    match outcome {
+        Removal::Done => Ok(ok(json!({}))),
+        Removal::NoUser => Err(no_user(username)),
+        Removal::LastAdmin => Err(Refusal::mlflow(
+            Code::BadRequest,
+            format!("User '{username}' is the last administrator. Make another user an administrator first."),
+        )),
+    }
 }

@@ -3,13 +3,20 @@
 //! [`Database`] is D1 in the Worker and SQLite in memory in the native tests: the same text runs on both. A statement
 //! that writes returns the rows that it touched, so that one round trip both acts and tells what happened.
 
+/// A statement with its values.
+macro_rules! sql {
+    ($sql:expr $(, $value:expr)*) => { Statement { sql: $sql, values: vec![$($value.into()),*] } };
+}
+
 #[cfg(target_arch = "wasm32")]
 pub mod d1;
+pub mod guesses;
+pub mod tokens;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::access::{Caller, Grants, Kind, Permission, Resource};
+use crate::access::{Caller, Grants, Kind, Permission, Resource, SignIn};
 use crate::error::{Code, Refusal, Result};
 use crate::identity::password::PasswordHash;
 
@@ -56,22 +63,30 @@ pub trait Database {
     ) -> std::result::Result<Vec<Vec<T>>, DatabaseError>;
 }
 
-macro_rules! sql {
-    ($sql:expr $(, $value:expr)*) => { Statement { sql: $sql, values: vec![$($value.into()),*] } };
-}
-
 const IDENTIFY: &str = "
-    SELECT u.id, u.username, u.password_hash, u.is_admin, g.resource_type, g.resource_id, g.permission
-    FROM users AS u
+    SELECT l.failures, l.locked_until, u.id, u.username, u.password_hash, u.is_admin,
+           g.resource_type, g.resource_id, g.permission
+    FROM (SELECT coalesce(sum(failures), 0) AS failures, coalesce(max(locked_until), 0) AS locked_until
+          FROM guesses WHERE subject IN (SELECT value FROM json_each(?3))) AS l
+    LEFT JOIN users AS u ON u.username = ?1
+    LEFT JOIN json_each(?2) AS wanted ON u.id IS NOT NULL
+    LEFT JOIN grants AS g ON g.user_id = u.id
+      AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1";
+const IDENTIFY_TOKEN: &str = "
+    SELECT t.id AS token_id, t.read_only, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin,
+           g.resource_type, g.resource_id, g.permission
+    FROM tokens AS t
+    JOIN users AS u ON u.id = t.user_id
     LEFT JOIN json_each(?2) AS wanted
     LEFT JOIN grants AS g ON g.user_id = u.id
       AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1
-    WHERE u.username = ?1";
+    WHERE t.hash = ?1";
 const GRANTS: &str = "
     SELECT g.resource_type, g.resource_id, g.permission
     FROM json_each(?2) AS wanted
     JOIN grants AS g ON g.user_id = ?1
       AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1";
+const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 const ANY_USER: &str = "SELECT EXISTS (SELECT 1 FROM users) AS id";
 const FIRST_ADMIN: &str = "
     INSERT INTO users (username, password_hash, is_admin)
@@ -85,8 +100,15 @@ const CREATE_USER: &str = "
     INSERT INTO users (username, password_hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
 const USER_ID: &str = "SELECT id FROM users WHERE username = ?1";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = ?2 WHERE username = ?1 RETURNING id";
-const SET_ADMIN: &str = "UPDATE users SET is_admin = ?2 WHERE username = ?1 RETURNING id";
-const DELETE_USER: &str = "DELETE FROM users WHERE username = ?1 RETURNING id";
+// The last administrator stays: asked and done in one statement, so that two of them cannot remove each other.
+const SET_ADMIN: &str = "
+    UPDATE users SET is_admin = ?2
+    WHERE username = ?1 AND (?2 = 1 OR is_admin = 0 OR (SELECT count(*) FROM users WHERE is_admin = 1) > 1)
+    RETURNING id";
+const DELETE_USER: &str = "
+    DELETE FROM users
+    WHERE username = ?1 AND (is_admin = 0 OR (SELECT count(*) FROM users WHERE is_admin = 1) > 1)
+    RETURNING id";
 const CREATE_GRANT: &str = "
     INSERT INTO grants (user_id, resource_type, resource_id, permission)
     SELECT id, ?2, ?3, ?4 FROM users WHERE username = ?1
@@ -122,6 +144,17 @@ pub struct User {
     pub grants: Grants,
 }
 
+/// What became of taking an administrator away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is done.
+    Done,
+    /// There is no such user.
+    NoUser,
+    /// It would have been the last administrator.
+    LastAdmin,
+}
+
 /// What became of a change to a grant.
 pub enum Change {
     /// It was there (or was made), for the user of this id, with this level.
@@ -140,34 +173,60 @@ pub struct GrantKey<'a> {
     pub resource: &'a Resource,
 }
 
+/// What the directory knows about a name.
+pub struct Identified {
+    /// Its user, with the stored hash and the wanted grants.
+    pub user: Option<(Caller, PasswordHash, Grants)>,
+    /// Failed sign-ins that are remembered.
+    pub failures: i64,
+    /// Until when passwords are not looked at, in seconds since 1970.
+    pub locked_until: i64,
+}
+
 /// The users and grants.
 pub struct Directory<D>(pub D);
 
 impl<D: Database> Directory<D> {
-    /// Who has this name, with the stored hash and the grants on the wanted resources: one statement.
-    pub async fn identify(
-        &self,
-        username: &str,
-        wanted: &[Resource],
-    ) -> Result<Option<(Caller, PasswordHash, Grants)>> {
+    /// Who has this name, with the stored hash, the grants on the wanted resources, and what was guessed about the
+    /// subjects: one statement.
+    pub async fn identify(&self, username: &str, wanted: &[Resource], subjects: &[String]) -> Result<Identified> {
         #[derive(Deserialize)]
         struct Row {
-            id: i64,
-            username: String,
-            password_hash: PasswordHash,
-            is_admin: i64,
+            failures: i64,
+            locked_until: i64,
+            id: Option<i64>,
+            username: Option<String>,
+            password_hash: Option<PasswordHash>,
+            is_admin: Option<i64>,
             #[serde(flatten)]
             grant: GrantRow,
         }
-        let rows: Vec<Row> = self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str())).await?;
-        let mut user = None;
+        let subjects = serde_json::json!(subjects).to_string();
+        let rows: Vec<Row> =
+            self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str(), subjects.as_str())).await?;
+        let Some(first) = rows.first() else { return Err(fault("the identity statement gave no row")) };
+        let mut identified = Identified { user: None, failures: first.failures, locked_until: first.locked_until };
         let mut grants = Grants::default();
+        let mut user = None;
         for row in rows {
             grants.0.extend(row.grant.read()?);
-            let caller = Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0 };
-            user.get_or_insert((caller, row.password_hash));
+            let is_nobody = row.id.is_none() && row.username.is_none() && row.password_hash.is_none();
+            match (row.id, row.username, row.password_hash, row.is_admin) {
+                (Some(id), Some(username), Some(hash), Some(is_admin)) => {
+                    let caller = Caller { id, username, is_admin: is_admin != 0, sign_in: SignIn::Password };
+                    user.get_or_insert((caller, hash));
+                }
+                (None, None, None, None) if is_nobody => {}
+                _ => return Err(fault("half a user")),
+            }
         }
-        Ok(user.map(|(caller, hash)| (caller, hash, grants)))
+        identified.user = user.map(|(caller, hash)| (caller, hash, grants));
+        Ok(identified)
+    }
+
+    /// Replaces a hash by a better one of the same password, unless it was changed meanwhile.
+    pub async fn renew_hash(&self, id: i64, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
+        self.id(sql!(RENEW_HASH, id, old.expose(), new.expose())).await.map(drop)
     }
 
     /// A user's grants on these resources.
@@ -250,14 +309,24 @@ impl<D: Database> Directory<D> {
         Ok(self.id(sql!(SET_PASSWORD, username, hash.expose())).await?.is_some())
     }
 
-    /// Whether there was a user to make, or to no longer have as, an administrator.
-    pub async fn set_admin(&self, username: &str, is_admin: bool) -> Result<bool> {
-        Ok(self.id(sql!(SET_ADMIN, username, i64::from(is_admin))).await?.is_some())
+    /// Makes a user an administrator, or no longer one; never takes the last one away.
+    pub async fn set_admin(&self, username: &str, is_admin: bool) -> Result<Removal> {
+        self.remove(username, sql!(SET_ADMIN, username, i64::from(is_admin))).await
     }
 
-    /// Whether there was a user to delete. All grants of the user go too.
-    pub async fn delete_user(&self, username: &str) -> Result<bool> {
-        Ok(self.id(sql!(DELETE_USER, username)).await?.is_some())
+    /// Deletes a user with all grants and tokens; never the last administrator.
+    pub async fn delete_user(&self, username: &str) -> Result<Removal> {
+        self.remove(username, sql!(DELETE_USER, username)).await
+    }
+
+    async fn remove(&self, username: &str, statement: Statement) -> Result<Removal> {
+        let results: Vec<Vec<Id>> = self.run(vec![sql!(USER_ID, username), statement]).await?;
+        match results.as_slice() {
+            [user, _] if user.is_empty() => Ok(Removal::NoUser),
+            [_, done] if done.is_empty() => Ok(Removal::LastAdmin),
+            [_, _] => Ok(Removal::Done),
+            _ => Err(fault("a batch of two gave another number of results")),
+        }
     }
 
     /// Makes a grant; one that is there already stays as it is.
@@ -312,7 +381,7 @@ impl<D: Database> Directory<D> {
                 None => Ok(Change::NotSo),
                 Some(row) => Ok(Change::Done(row.id, level_of(row.permission.as_deref().unwrap_or_default())?)),
             },
-            _ => Err(fault("a batch of two gave another number of results".to_owned())),
+            _ => Err(fault("a batch of two gave another number of results")),
         }
     }
 

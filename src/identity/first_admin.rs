@@ -25,8 +25,9 @@ impl<D: Database, O> Gate<'_, D, O> {
                     Set another one.",
                 );
             }
-            if password.expose().chars().count() < crate::api::SHORTEST_PASSWORD {
-                return closed("ADMIN_PASSWORD must have at least 12 characters.");
+            let least = self.config.password_min_length;
+            if password.expose().chars().count() < least {
+                return closed(&format!("ADMIN_PASSWORD must have at least {least} characters."));
             }
             let hash = self.hash(password)?;
             self.directory.create_first_admin(&self.config.admin_username, &hash).await?;

@@ -41,6 +41,22 @@ impl PasswordHash {
     }
 }
 
+impl PasswordHash {
+    /// Whether the configured method would make a stronger one: the same method with higher parameters. Methods of
+    /// different kinds are not compared.
+    pub fn is_weaker_than(&self, configured: Method) -> bool {
+        let stored = self.expose().split('$').next().and_then(Method::parse);
+        match (stored, configured) {
+            (Some(Method::Pbkdf2Sha256(stored)), Method::Pbkdf2Sha256(wanted))
+            | (Some(Method::Pbkdf2Sha512(stored)), Method::Pbkdf2Sha512(wanted)) => stored < wanted,
+            (Some(Method::Scrypt(n, r, p)), Method::Scrypt(wanted_n, wanted_r, wanted_p)) => {
+                (n, r, p) != (wanted_n, wanted_r, wanted_p) && n <= wanted_n && r <= wanted_r && p <= wanted_p
+            }
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = self.expose().split('$').next().unwrap_or_default();

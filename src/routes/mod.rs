@@ -44,6 +44,18 @@ pub struct Row {
     pub then: Then,
 }
 
+impl Row {
+    /// Whether it changes nothing: a GET, or a search by POST.
+    pub fn reads(&self) -> bool {
+        let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));
+        match self.need {
+            Need::All(claims) => only_reads(claims),
+            Need::GraphQl => true, // none of the root fields that are decided writes
+            _ => self.method == Method::Get || matches!(self.then, Then::Filter(_)),
+        }
+    }
+}
+
 /// What a caller needs.
 #[derive(Debug)]
 pub enum Need {
@@ -215,6 +227,9 @@ pub enum Endpoint {
     UpdatePassword,
     UpdateAdmin,
     DeleteUser,
+    CreateToken,
+    ListTokens,
+    DeleteToken,
     SignUp,
     CreateExperimentPermission,
     GetExperimentPermission,

@@ -18,6 +18,10 @@ pub const ROWS: &[Row] = &[
     patch ("{api}/2.0/mlflow/users/update-admin",                       Admin,                            Serve(UpdateAdmin)),
     delete("{api}/2.0/mlflow/users/delete",                             Admin,                            Serve(DeleteUser)),
 
+    post  ("{api}/2.0/mlflow/users/tokens/create",                      Login,                            Serve(CreateToken)),
+    get   ("{api}/2.0/mlflow/users/tokens/list",                        Login,                            Serve(ListTokens)),
+    delete("{api}/2.0/mlflow/users/tokens/delete",                      Login,                            Serve(DeleteToken)),
+
     post  ("{api}/2.0/mlflow/experiments/permissions/create",           All(&[Manage(EXPERIMENT)]),  Serve(CreateExperimentPermission)),
     get   ("{api}/2.0/mlflow/experiments/permissions/get",              All(&[Manage(EXPERIMENT)]),  Serve(GetExperimentPermission)),
     patch ("{api}/2.0/mlflow/experiments/permissions/update",           All(&[Manage(EXPERIMENT)]),  Serve(UpdateExperimentPermission)),

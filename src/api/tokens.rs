@@ -1,0 +1,128 @@
+//! `users/tokens/…`: API tokens. An endpoint of our own, in MLflow's style.
+
+use serde_json::{Value, json};
+
+use super::{ok, parameter, text};
+use crate::access::{Caller, SignIn};
+use crate::directory::Database;
+use crate::directory::tokens::{Created, MOST_TOKENS, TokenInfo};
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+use crate::http::Response;
+use crate::identity::token::{BYTES, Token};
+use crate::origin::Origin;
+use crate::request::Call;
+use crate::request::json::Json;
+
+const LONGEST_NAME: usize = 100;
+/// Ten years: longer is a typing error.
+const LONGEST_LIFE: i64 = 10 * 365 * 24 * 3600;
+
+/// A leaked token must neither make more of its kind nor take the account over.
+pub fn require_password(caller: &Caller) -> Result<()> {
+    match caller.sign_in {
+        SignIn::Password => Ok(()),
+        _ => Err(Refusal::denied(format!("user {} signed in with a token, the password is needed", caller.id))),
+    }
+}
+
+fn shown(token: &TokenInfo) -> Value {
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "read_only": token.read_only != 0,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+    })
+}
+
+/// `name`, and if wanted `expires_in_seconds` and `read_only`. The token itself is in this answer and never again.
+pub async fn create<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+    caller: &Caller,
+) -> Result<Response<O::Stream>> {
+    require_password(caller)?;
+    let name = text(call, "name")?;
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
+        return Err(Refusal::invalid(format!("The name of a token has 1 to {LONGEST_NAME} characters.")));
+    }
+    let now = gate.seconds();
+    let info = TokenInfo {
+        id: 0,
+        name,
+        read_only: i64::from(read_only(call)?),
+        created_at: now,
+        expires_at: lifetime(call)?.map(|seconds| now + seconds),
+        last_used_at: None,
+    };
+    let mut random = [0; BYTES];
+    if !(gate.random)(&mut random) {
+        return Err(Refusal::fault(Code::InternalError, "The token cannot be made.", "no randomness"));
+    }
+    let token = Token::new(random);
+    match gate.directory.create_token(caller.id, &token.hash(), &info).await? {
+        Created::Done(id) => {
+            Ok(ok(json!({ "token": shown(&TokenInfo { id, ..info }), "token_value": token.expose() })))
+        }
+        Created::NameTaken => {
+            Err(Refusal::mlflow(Code::ResourceAlreadyExists, format!("Token (name={}) already exists.", info.name)))
+        }
+        Created::TooMany => {
+            Err(Refusal::invalid(format!("A user has {MOST_TOKENS} tokens at most; delete one first.")))
+        }
+    }
+}
+
+fn read_only<S>(call: &Call<S>) -> Result<bool> {
+    match call.json()?.get("read_only") {
+        None | Some(Json::Null) => Ok(false),
+        Some(Json::Bool(value)) => Ok(*value),
+        Some(_) => Err(Refusal::invalid("Invalid value for parameter 'read_only': a boolean is expected.")),
+    }
+}
+
+fn lifetime<S>(call: &Call<S>) -> Result<Option<i64>> {
+    let seconds = match call.json()?.get("expires_in_seconds") {
+        None | Some(Json::Null) => return Ok(None),
+        Some(Json::Number(text)) => text.parse().ok(),
+        Some(_) => None,
+    };
+    let fits = seconds.filter(|seconds| (1..=LONGEST_LIFE).contains(seconds));
+    fits.map(Some).ok_or_else(|| {
+        Refusal::invalid("Invalid value for parameter 'expires_in_seconds': a number of seconds up to ten years.")
+    })
+}
+
+/// One's own tokens, or for an administrator those of `username`.
+pub async fn list<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+    caller: &Caller,
+) -> Result<Response<O::Stream>> {
+    let username = call.query.get("username").unwrap_or(&caller.username);
+    if username != caller.username && !caller.is_admin {
+        return Err(Refusal::denied(format!("user {} asks for the tokens of another", caller.id)));
+    }
+    let tokens: Vec<Value> = gate.directory.tokens(username).await?.iter().map(shown).collect();
+    Ok(ok(json!({ "tokens": tokens })))
+}
+
+/// `token_id`: one's own, or for an administrator anybody's. What is not there and what is another's are the same.
+pub async fn delete<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+    caller: &Caller,
+) -> Result<Response<O::Stream>> {
+    let id = match parameter(call, "token_id")? {
+        Json::Number(text) | Json::Text(text) => text.parse::<i64>().ok(),
+        _ => None,
+    };
+    let id = id.ok_or_else(|| Refusal::invalid("Invalid value for parameter 'token_id': an integer is expected."))?;
+    if gate.directory.delete_token(id, caller).await? {
+        Ok(ok(json!({})))
+    } else {
+        Err(Refusal::mlflow(Code::ResourceDoesNotExist, format!("Token with id={id} not found")))
+    }
+}

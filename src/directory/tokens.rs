@@ -1,0 +1,129 @@
+//! API tokens.
+
+use serde::Deserialize;
+
+use super::{Database, Directory, GrantRow, IDENTIFY_TOKEN, Id, Statement, fault, wanted_json};
+use crate::access::{Caller, Grants, Resource, SignIn};
+use crate::error::Result;
+
+const CREATE: &str = "
+    INSERT INTO tokens (user_id, name, hash, read_only, created_at, expires_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, CASE WHEN ?6 < 0 THEN NULL ELSE ?6 END
+    WHERE (SELECT count(*) FROM tokens WHERE user_id = ?1) < ?7
+    ON CONFLICT DO NOTHING RETURNING id";
+const COUNT: &str = "SELECT count(*) AS id FROM tokens WHERE user_id = ?1";
+const LIST: &str = "
+    SELECT t.id, t.name, t.read_only, t.created_at, t.expires_at, t.last_used_at
+    FROM tokens AS t JOIN users AS u ON u.id = t.user_id WHERE u.username = ?1 ORDER BY t.id";
+const DELETE: &str = "DELETE FROM tokens WHERE id = ?1 AND (user_id = ?2 OR ?3 = 1) RETURNING id";
+const USED: &str = "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1 RETURNING id";
+
+/// More tokens than this nobody needs.
+pub const MOST_TOKENS: i64 = 100;
+
+/// A token as its owner sees it: all but the token itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TokenInfo {
+    /// Row id.
+    pub id: i64,
+    /// The owner's name for it.
+    pub name: String,
+    /// 1 if it may only read.
+    pub read_only: i64,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// Seconds since 1970; never, if absent.
+    pub expires_at: Option<i64>,
+    /// Seconds since 1970, to the hour.
+    pub last_used_at: Option<i64>,
+}
+
+/// Whose a token is, and the wanted grants.
+pub struct TokenOwner {
+    /// The user.
+    pub caller: Caller,
+    /// The user's grants.
+    pub grants: Grants,
+    /// The token's row.
+    pub token_id: i64,
+    /// Seconds since 1970; never, if absent.
+    pub expires_at: Option<i64>,
+    /// Seconds since 1970.
+    pub last_used_at: Option<i64>,
+}
+
+/// What became of a new token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is there, under this id.
+    Done(i64),
+    /// The user has one of that name.
+    NameTaken,
+    /// The user has [`MOST_TOKENS`].
+    TooMany,
+}
+
+impl<D: Database> Directory<D> {
+    /// The owner of the token with this hash, with the grants on the wanted resources: one statement.
+    pub async fn identify_token(&self, hash: &str, wanted: &[Resource]) -> Result<Option<TokenOwner>> {
+        #[derive(Deserialize)]
+        struct Row {
+            token_id: i64,
+            read_only: i64,
+            expires_at: Option<i64>,
+            last_used_at: Option<i64>,
+            id: i64,
+            username: String,
+            is_admin: i64,
+            #[serde(flatten)]
+            grant: GrantRow,
+        }
+        let rows: Vec<Row> = self.query(sql!(IDENTIFY_TOKEN, hash, wanted_json(wanted).as_str())).await?;
+        let mut owner: Option<TokenOwner> = None;
+        for row in rows {
+            let grant = row.grant.read()?;
+            let sign_in = if row.read_only == 0 { SignIn::Token } else { SignIn::ReadOnlyToken };
+            let caller = Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0, sign_in };
+            let fresh = TokenOwner {
+                caller,
+                grants: Grants::default(),
+                token_id: row.token_id,
+                expires_at: row.expires_at,
+                last_used_at: row.last_used_at,
+            };
+            owner.get_or_insert(fresh).grants.0.extend(grant);
+        }
+        Ok(owner)
+    }
+
+    /// Adds a token, of which only the hash is given.
+    pub async fn create_token(&self, user_id: i64, hash: &str, info: &TokenInfo) -> Result<Created> {
+        let expires_at = info.expires_at.unwrap_or(-1);
+        let values =
+            sql!(CREATE, user_id, info.name.as_str(), hash, info.read_only, info.created_at, expires_at, MOST_TOKENS);
+        let results: Vec<Vec<Id>> = self.run(vec![sql!(COUNT, user_id), values]).await?;
+        match results.as_slice() {
+            [_, created] if !created.is_empty() => {
+                Ok(created.first().map_or(Created::NameTaken, |row| Created::Done(row.id)))
+            }
+            [count, _] if count.first().is_some_and(|row| row.id >= MOST_TOKENS) => Ok(Created::TooMany),
+            [_, _] => Ok(Created::NameTaken),
+            _ => Err(fault("a batch of two gave another number of results")),
+        }
+    }
+
+    /// A user's tokens.
+    pub async fn tokens(&self, username: &str) -> Result<Vec<TokenInfo>> {
+        self.query(sql!(LIST, username)).await
+    }
+
+    /// Whether there was such a token of this user's, or of anybody's for an administrator. It is gone then.
+    pub async fn delete_token(&self, id: i64, caller: &Caller) -> Result<bool> {
+        Ok(self.id(sql!(DELETE, id, caller.id, i64::from(caller.is_admin))).await?.is_some())
+    }
+
+    /// Notes when a token was used.
+    pub async fn token_used(&self, id: i64, now: i64) -> Result<()> {
+        self.id(sql!(USED, id, now)).await.map(drop)
+    }
+}
