@@ -4,6 +4,7 @@ pub mod basic;
 mod first_admin;
 pub mod password;
 pub mod secret;
+pub mod sigv4;
 pub mod verified;
 
 use crate::access::{Caller, Grants, Resource};
