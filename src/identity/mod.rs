@@ -1,5 +1,6 @@
 //! Who asks: credentials, password hashes, and what this isolate has verified already.
 
+pub mod access_jwt;
 pub mod basic;
 mod first_admin;
 pub mod password;
