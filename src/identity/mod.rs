@@ -1,11 +1,13 @@
 //! Who asks: credentials, password hashes, and what this isolate has verified already.
 
+pub mod access_jwt;
 pub mod basic;
 mod first_admin;
 pub mod guesses;
 pub mod password;
 pub mod presented;
 pub mod secret;
+pub mod sigv4;
 pub mod token;
 pub mod verified;
 

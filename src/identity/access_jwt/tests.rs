@@ -1,0 +1,302 @@
+use futures_util::FutureExt;
+use hmac::{Hmac, KeyInit, Mac};
+use rsa::sha2::Sha256;
+use rsa::traits::PublicKeyParts;
+use rsa::{BoxedUint, PrivateKey, PublicKey};
+
+use super::*;
+
+const TEAM: &str = "team.cloudflareaccess.com";
+const AUDIENCE: &str = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2";
+const NOW: u64 = 1_800_000_000;
+const HEADER_JSON: &str = r#"{"alg":"RS256","kid":"k1","typ":"JWT"}"#;
+
+// The primes of two keys of 2048 bits that were made for these tests and open nothing.
+const TEAMS: [&str; 2] = [
+    "f47a8dcadc9438638385183e4b846fba7f70b8174ef957b85ac3466b5cae5acdca4af99f3bf80772ffb3260acb8990d3\
+     d9fc69fadf7bbb2a0541ed138196dd4b01749b458a4c8bb7a653a46422d63a61a8b4efe0ccb25a7c4ed4462e4418eef5\
+     8763d26775738bd01152e6064e0020e44338b6e0371ca6822abb515f2c179b4f",
+    "d04edd2a55462e1d2e7d325bef83afe3e039999400bfcc4c72e447810ab245dc505c64736b88a02e1cad38bc47c21c98\
+     2afb75e90a9abb6836d410313113976c8f38a7745addd3b9aaa51af239546dfe52c7ddef2c692a0b5b33db0e9bb0b8b9\
+     245debc57c6f2c8b938106417c983be2fb3d2efd449e8e804eba97b4ca6789a9",
+];
+const FORGERS: [&str; 2] = [
+    "d373c0c73161afdea0729a9153df9fcbd8b78224a5e1c31ec244e121ccbbfe8363a0d02ee80b96f377fb24e7f4d60e65\
+     9b4b9dc4fc027a41106431a57ec34e0ed4282b22156e2432612140c230b9a0eefe211219c2440bd629e3e4908a122a5d\
+     64817d6afa20f7fe80eed055ad6b0442f48316e2e02898e467fb55712f0647eb",
+    "bd8637294404c95e06b3947aaadaf519f4694a53a90944e49f34778970ccd47b6357c57742a0a09847ec11bd1952646d\
+     6598168d666cc2398cbb7fd9d533faf6186ff4e7b0ff6afb0afbf33f6ed324529fbad7536b6460582fd0e2f532be4bbe\
+     385c2a7e3f4f3f76a2c192f5a6b448fde650bbbe661de68b2c61f5a2618a8e01",
+];
+
+fn private(primes: [&str; 2]) -> PrivateKey {
+    let [p, q] = primes.map(|prime| BoxedUint::from_str_radix_vartime(prime, 16).unwrap());
+    PrivateKey::from_p_q(p, q, BoxedUint::from(65_537u64)).unwrap()
+}
+
+/// The native stand-in for the platform's WebCrypto.
+struct Native;
+
+impl Rs256 for Native {
+    async fn verifies(&self, key: &RsaKey, signed: &[u8], signature: &[u8]) -> bool {
+        let key = PublicKey::new(BoxedUint::from_be_slice_vartime(&key.n), BoxedUint::from_be_slice_vartime(&key.e));
+        key.is_ok_and(|key| key.pkcs1v15_verify::<Sha256>(signed, signature).is_ok())
+    }
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The team's document, in the shape that Cloudflare gives it.
+fn document() -> String {
+    let jwk = |kid: &str, primes| {
+        let n = encode(private(primes).n_bytes());
+        format!(r#"{{"kid":"{kid}","kty":"RSA","alg":"RS256","use":"sig","e":"AQAB","n":"{n}"}}"#)
+    };
+    let certificate = r#""public_cert":{"kid":"k1","cert":"-----"},"public_certs":[]"#;
+    format!(r#"{{"keys":[{}],{certificate}}}"#, jwk("k1", TEAMS))
+}
+
+fn sign(primes: [&str; 2], header: &str, claims: &str) -> String {
+    let signed = format!("{}.{}", encode(header), encode(claims));
+    let signature = private(primes).pkcs1v15_sign::<Sha256>(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", encode(signature))
+}
+
+/// Good claims, with one of them replaced, or left out if it is to be nothing.
+fn claims_with(name: &str, value: &str) -> String {
+    let list = format!(r#"["another","{AUDIENCE}"]"#);
+    let good = [
+        ("aud", list.as_str()),
+        ("email", r#""alice@example.com""#),
+        ("exp", "1800000060"),
+        ("iat", "1799999900"),
+        ("nbf", "1799999900"),
+        ("iss", r#""https://team.cloudflareaccess.com""#),
+        ("type", r#""app""#),
+        ("sub", r#""7335d417""#),
+    ];
+    let entries: Vec<String> = good
+        .iter()
+        .map(|(other, old)| (other, if *other == name { value } else { old }))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    format!("{{{}}}", entries.join(","))
+}
+
+fn good_claims() -> String {
+    claims_with("", "")
+}
+
+/// The whole way of a token.
+fn email_at(token: &str, now: u64) -> Result<String, Why> {
+    let keys = keys(document().as_bytes()).unwrap();
+    let claims = Assertion::parse(token)?.claims(&keys, &Native).now_or_never().unwrap()?;
+    claims.check(TEAM, AUDIENCE, now)
+}
+
+fn email(token: &str) -> Result<String, Why> {
+    email_at(token, NOW)
+}
+
+/// A token of the team with this header.
+fn with_header(header: &str) -> Result<String, Why> {
+    email(&sign(TEAMS, header, &good_claims()))
+}
+
+/// A token of the team with this claim.
+fn with_claim(name: &str, value: &str) -> Result<String, Why> {
+    email(&sign(TEAMS, HEADER_JSON, &claims_with(name, value)))
+}
+
+#[test]
+fn an_assertion_of_the_team_gives_the_address() {
+    let token = sign(TEAMS, HEADER_JSON, &good_claims());
+    assert_eq!(Assertion::parse(&token).unwrap().key_id(), "k1");
+    assert_eq!(email(&token).as_deref(), Ok("alice@example.com"));
+    assert_eq!(with_claim("aud", &format!("\"{AUDIENCE}\"")).as_deref(), Ok("alice@example.com"));
+    assert_eq!(with_claim("nbf", "").as_deref(), Ok("alice@example.com"));
+    assert_eq!(with_claim("iat", "").as_deref(), Ok("alice@example.com"));
+    assert_eq!(with_header(r#"{"alg":"RS256","kid":"k1"}"#).as_deref(), Ok("alice@example.com"));
+}
+
+#[test]
+fn a_signature_is_of_the_named_key_and_of_these_bytes() {
+    assert_eq!(email(&sign(FORGERS, HEADER_JSON, &good_claims())), Err(Why::Signature));
+    let token = sign(TEAMS, HEADER_JSON, &good_claims());
+    let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
+    let admin = encode(good_claims().replace("alice@", "admin@"));
+    assert_eq!(email(&format!("{header}.{admin}.{signature}")), Err(Why::Signature));
+    let other_header = encode(HEADER_JSON.replace("JWT", "jwt"));
+    assert_eq!(email(&format!("{other_header}.{claims}.{signature}")), Err(Why::Signature));
+    let mut bytes = decode(signature).unwrap();
+    for spoilt in ["", &encode(&bytes[1..]), &encode([&[0], &bytes[..]].concat())] {
+        assert_eq!(email(&format!("{header}.{claims}.{spoilt}")), Err(Why::Signature), "{spoilt}");
+    }
+    bytes[255] ^= 1;
+    assert_eq!(email(&format!("{header}.{claims}.{}", encode(bytes))), Err(Why::Signature));
+    assert_eq!(with_header(r#"{"alg":"RS256","kid":"k2"}"#), Err(Why::UnknownKey));
+}
+
+#[test]
+fn a_token_does_not_choose_its_algorithm() {
+    let unsigned = |header: &str| format!("{}.{}.", encode(header), encode(good_claims()));
+    assert_eq!(email(&unsigned(r#"{"alg":"none","kid":"k1"}"#)), Err(Why::Algorithm));
+    // HS256, with what everybody knows of the key as its secret
+    let signed = format!("{}.{}", encode(r#"{"alg":"HS256","kid":"k1"}"#), encode(good_claims()));
+    for secret in [private(TEAMS).n_bytes().to_vec(), document().into_bytes()] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
+        mac.update(signed.as_bytes());
+        let token = format!("{signed}.{}", encode(mac.finalize().into_bytes()));
+        assert_eq!(email(&token), Err(Why::Algorithm));
+    }
+    for algorithm in
+        [r#""rs256""#, r#""RS256 ""#, r#""RS512""#, r#""PS256""#, r#""ES256""#, r#""""#, "null", r#"["RS256"]"#]
+    {
+        let header = format!(r#"{{"alg":{algorithm},"kid":"k1"}}"#);
+        assert_eq!(with_header(&header), Err(Why::Algorithm), "{algorithm}");
+    }
+    assert_eq!(with_header(r#"{"kid":"k1"}"#), Err(Why::Algorithm));
+}
+
+#[test]
+fn a_header_has_one_reading() {
+    for header in [r#"{"alg":"RS256"}"#, r#"{"alg":"RS256","kid":""}"#, r#"{"alg":"RS256","kid":1}"#] {
+        assert_eq!(with_header(header), Err(Why::NoKeyId), "{header}");
+    }
+    for crit in [r#"["b64"]"#, "[]", "null"] {
+        let header = format!(r#"{{"alg":"RS256","kid":"k1","b64":false,"crit":{crit}}}"#);
+        assert_eq!(with_header(&header), Err(Why::Critical), "{crit}");
+    }
+    let twice = r#"{"alg":"none","alg":"RS256","kid":"k1"}"#;
+    for header in [twice, "", "{", "[]", "\"RS256\"", r#"{"alg":"RS256","kid":"k1"} x"#] {
+        assert_eq!(with_header(header), Err(Why::Malformed("header")), "{header}");
+    }
+}
+
+#[test]
+fn the_compact_form_is_read_strictly() {
+    let token = sign(TEAMS, HEADER_JSON, &good_claims());
+    for (bad, part) in [
+        (String::new(), "form"),
+        ("a.b".into(), "form"),
+        (format!("{token}."), "form"),
+        (format!("{token}.{token}"), "form"),
+        (format!("{token}="), "signature"),
+        (format!("{token}\n"), "signature"),
+        (format!(" {token}"), "header"),
+        (token.replacen('.', ".*", 1), "claims"),
+        (token.replacen('.', "=.", 1), "header"),
+    ] {
+        assert_eq!(email(&bad), Err(Why::Malformed(part)), "{bad}");
+    }
+    // the last character of 256 bytes has four bits that do not count
+    let last = token.chars().last().unwrap();
+    let same = char::from(last as u8 + 1);
+    assert_eq!(email(&format!("{}{same}", &token[..token.len() - 1])), Err(Why::Malformed("signature")));
+    assert_eq!(with_claim("sub", &format!("\"{}\"", "x".repeat(LONGEST))), Err(Why::TooLong));
+    assert_eq!(email(&"x".repeat(LONGEST + 1)), Err(Why::TooLong));
+}
+
+#[test]
+fn claims_are_of_this_team_and_application() {
+    for issuer in ["https://other.cloudflareaccess.com", "http://team.cloudflareaccess.com", TEAM, ""] {
+        assert_eq!(with_claim("iss", &format!("\"{issuer}\"")), Err(Why::Issuer), "{issuer}");
+    }
+    let slash = format!("\"https://{TEAM}/\"");
+    assert_eq!(with_claim("iss", &slash), Err(Why::Issuer));
+    let longer = format!("\"{AUDIENCE}0\"");
+    for audience in [r#""another""#, "[]", r#"["another","more"]"#, r#""""#, longer.as_str()] {
+        assert_eq!(with_claim("aud", audience), Err(Why::Audience), "{audience}");
+    }
+}
+
+#[test]
+fn claims_have_their_time() {
+    let token = sign(TEAMS, HEADER_JSON, &good_claims());
+    assert!(email_at(&token, 1_800_000_059).is_ok());
+    assert_eq!(email_at(&token, 1_800_000_060), Err(Why::Expired));
+    assert_eq!(email_at(&token, u64::MAX), Err(Why::Expired));
+    assert!(email_at(&token, 1_799_999_840).is_ok());
+    assert_eq!(email_at(&token, 1_799_999_839), Err(Why::NotYetValid));
+    assert_eq!(email_at(&token, 0), Err(Why::NotYetValid));
+    for name in ["nbf", "iat"] {
+        assert!(with_claim(name, "1800000060").is_ok());
+        assert_eq!(with_claim(name, "1800000061"), Err(Why::NotYetValid), "{name}");
+    }
+}
+
+#[test]
+fn claims_have_their_types() {
+    for name in ["exp", "nbf", "iat"] {
+        for bad in ["\"1800000060\"", "1800000060.5", "1e99", "-1", "NaN", "Infinity", "null", "99999999999999999999"] {
+            assert_eq!(with_claim(name, bad), Err(Why::Malformed(name)), "{name} {bad}");
+        }
+    }
+    for name in ["iss", "aud", "exp"] {
+        assert_eq!(with_claim(name, ""), Err(Why::Malformed(name)), "without {name}");
+    }
+    for bad in ["1", "null", "[1]", r#"["another",1]"#, "{}"] {
+        assert_eq!(with_claim("aud", bad), Err(Why::Malformed("aud")), "{bad}");
+    }
+    for bad in ["1", "null", r#"["alice@example.com"]"#, "true"] {
+        assert_eq!(with_claim("email", bad), Err(Why::Malformed("email")), "{bad}");
+    }
+    assert_eq!(with_claim("email", ""), Err(Why::NoEmail));
+    assert_eq!(with_claim("email", r#""""#), Err(Why::NoEmail));
+    let twice = good_claims().replace(r#""sub""#, r#""email":"admin@example.com","sub""#);
+    for claims in [twice.as_str(), "", "[]", "null", "{"] {
+        let token = sign(TEAMS, HEADER_JSON, claims);
+        assert_eq!(email(&token), Err(Why::Malformed("claims")), "{claims}");
+    }
+}
+
+#[test]
+fn a_key_document_gives_the_keys_that_may_sign() {
+    let read = |document: &str| keys(document.as_bytes());
+    let good = read(&document()).unwrap();
+    assert_eq!((good.len(), good[0].kid.as_str(), good[0].n.len(), &good[0].e[..]), (1, "k1", 256, &EXPONENT[..]));
+    let of = |bits: usize| {
+        let mut n = vec![0xff; bits.div_ceil(8)];
+        n[0] = 0xff >> (n.len() * 8 - bits);
+        format!(r#"{{"kid":"k","kty":"RSA","e":"AQAB","n":"{}"}}"#, encode(n))
+    };
+    let set = |keys: &[&str]| format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+    for bits in [2048, 3072, 4096] {
+        assert_eq!(read(&set(&[&of(bits)])).map(|keys| keys.len()), Ok(1), "{bits}");
+    }
+    for bits in [1024, 2047, 4097, 16_384] {
+        assert_eq!(read(&set(&[&of(bits)])), Err(KeysError::None), "{bits}");
+    }
+    let key = of(2048);
+    for (from, to) in [
+        ("\"RSA\"", "\"EC\""),
+        ("\"RSA\"", "null"),
+        ("\"kid\":\"k\",", ""),
+        ("\"k\"", "\"\""),
+        ("\"k\"", "7"),
+        ("AQAB", "Aw"),
+        ("AQAB", "AAEAAQ"),
+        ("AQAB", ""),
+        ("\"n\":\"", "\"n\":\"AAAA"),
+        ("\"n\":\"", "\"n\":\"="),
+        ("\"n\"", "\"m\""),
+        ("{", "{\"use\":\"enc\","),
+        ("{", "{\"alg\":\"RS512\","),
+        ("{", "{\"alg\":null,"),
+    ] {
+        let spoilt = key.replacen(from, to, 1);
+        assert_ne!(spoilt, key);
+        assert_eq!(read(&set(&[&spoilt])), Err(KeysError::None), "{from} -> {to}");
+        assert_eq!(read(&set(&[&spoilt, &key])).map(|keys| keys.len()), Ok(1), "{from} -> {to}");
+    }
+    assert_eq!(read(&set(&[&key, &key])), Err(KeysError::Repeated));
+    assert_eq!(read(&set(&[])), Err(KeysError::None));
+    let twice = key.replacen('{', "{\"kid\":\"other\",", 1);
+    for bad in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[1]}"#, &set(&[&twice])] {
+        assert_eq!(read(bad), Err(KeysError::Malformed), "{bad}");
+    }
+    assert_eq!(read(&" ".repeat(LONGEST_KEYS + 1)), Err(KeysError::TooLong));
+}
