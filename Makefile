@@ -117,9 +117,9 @@ fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, 
 
 # COMPARED takes one of the versions only: make differential COMPARED=3.12.0
 COMPARED ?= $(MLFLOW_COMPARED)
-differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (5 minutes)
+differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (10 minutes)
 	@for version in $(COMPARED); do \
-	  echo "== MLflow $$version with basic-auth, beside the Worker (2 minutes)"; \
+	  echo "== MLflow $$version with basic-auth, beside the Worker (2 to 8 minutes)"; \
 	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/differential/record.py "$$version"; \
 	done
 	cargo test --locked --test differential -- --nocapture
