@@ -118,7 +118,7 @@ def put_all(url, cases, tape=None):
 
 def record(version, folder):
     everybody = People()
-    recording = Recording(version, everybody)
+    recording = Recording(version, everybody, folder)
     with ExitStack() as running:
         origin_folder, theirs_folder = folder / "origin", folder / "theirs"
         origin_folder.mkdir()

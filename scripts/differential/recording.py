@@ -17,12 +17,14 @@ KEPT_CHARACTERS = 20_000
 
 
 class Names:
-    """Gives what is random a name by the order in which it is first seen."""
+    """Gives what is random a name by the order in which it is first seen, and leaves this machine's out."""
 
-    def __init__(self):
+    def __init__(self, folder):
+        self.folder = str(folder)
         self.known = {}
 
     def settle(self, text):
+        text = text.replace(self.folder, "<folder>")
         return HASH.sub("<hash>", TIME.sub("1700000000000", RANDOM.sub(self.name, text)))
 
     def name(self, match):
@@ -38,10 +40,10 @@ class Names:
 class Recording:
     """The cases; texts and answers that are equal are kept once and named by their number."""
 
-    def __init__(self, version, people):
+    def __init__(self, version, people, folder):
         self.version = version
         self.people = people
-        self.names = Names()
+        self.names = Names(folder)
         self.texts = {}
         self.answers = {}
         self.cases = []
