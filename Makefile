@@ -15,6 +15,8 @@ MLFLOW_OLD := 3.3.2
 MLFLOW_NEW := 3.17.2
 # Whose routes the table is checked against, as tests/fixtures/routes-NAME.tsv: NAME and release.
 FIXTURES := 2.9=2.9.2 2.22=2.22.4 3.3.2=3.3.2 3.9=3.9.0 3.12=3.12.0 3.17.2=3.17.2
+# Those whose own authorizer the gate is compared with.
+MLFLOW_COMPARED := 3.3.2 3.12.0
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_FUZZ_VERSION := 0.13.2
 # How long `make fuzz` stays with each target.
@@ -35,7 +37,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev test lint test-native test-e2e fuzz routes fixtures build tools clean
+.PHONY: help dev test lint test-native test-e2e fuzz routes fixtures differential build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -112,6 +114,15 @@ fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, 
 	done; \
 	LC_ALL=C sort -u "$$lists" > $(repeated); \
 	rm "$$lists"
+
+# COMPARED takes one of the versions only: make differential COMPARED=3.12.0
+COMPARED ?= $(MLFLOW_COMPARED)
+differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (10 minutes)
+	@for version in $(COMPARED); do \
+	  echo "== MLflow $$version with basic-auth, beside the Worker (2 to 8 minutes)"; \
+	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/differential/record.py "$$version"; \
+	done
+	cargo test --locked --test differential -- --nocapture
 
 # --- tools -----------------------------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Then::Judge(path) if !caller.is_admin && matches!(row.need, Need::Login) => {
                 self.judge(call, &[], &caller, path).await
             }
-            Then::Conceal if !caller.is_admin => Ok(Response::new(200, "application/json", "{}")),
+            Then::Conceal(nothing) if !caller.is_admin => Ok(Response::new(200, "application/json", nothing)),
             Then::Learn(part, object) => self.forward_and_learn(call, &caller, part, object).await,
             Then::Serve(endpoint) => crate::api::serve(self, endpoint, &call, &caller).await,
             Then::Filter(listing) if !caller.is_admin => self.filter(call, &caller, listing).await,

@@ -22,7 +22,7 @@ fn outcome(world: &World, user: &str, row: &Row) -> &'static str {
         (403, _) if matches!(row.need, Need::Oneself(_)) => "self", // refused for another user
         (403, _) => "no",
         (200, Then::GraphQl) if answer.body.contains("null") => "no",
-        (200, Then::Conceal) if world.mlflow.seen.borrow().is_empty() => "empty",
+        (200, Then::Conceal(_)) if world.mlflow.seen.borrow().is_empty() => "empty",
         (200, Then::Filter(_) | Then::Narrow) => "rows",
         // a decision was made: what follows is about the parameters that the sample leaves out
         _ => "yes",

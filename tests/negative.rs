@@ -8,6 +8,19 @@ mod support;
 use support::closed::{NEW_TRACE, closed, forwarded, refused, shut, spans};
 use support::{ADMIN, ALICE, BOB, World, basic};
 
+/// What the UI asks for whoever looks at it: Alice gets the same whatever there is, the origin hears nothing of it, and
+/// nobody gets it without a login. Both prefixes.
+#[track_caller]
+fn concealed(world: &World, path: &str, nothing: &str) {
+    for prefix in ["/api", "/ajax-api"] {
+        let target = path.replace("{api}", prefix);
+        refused(world, &world.send("GET", &target, &[], None), 401);
+        let answer = world.get(ALICE, &target);
+        assert_eq!((answer.status, answer.body.as_str()), (200, nothing), "{target}");
+        assert_eq!(forwarded(world), Vec::<String>::new(), "{target}");
+    }
+}
+
 // --- advisories about MLflow's own authentication ------------------------------------------------------------------
 
 #[test]
@@ -143,15 +156,14 @@ fn cve_2026_3198_gateway_secrets_and_endpoints() {
         ("GET", "{api}/3.0/mlflow/gateway/budgets/list"),
         ("POST", "/gateway/openai/v1/chat/completions"),
         ("POST", "/gateway/mine/mlflow/invocations"),
-        ("GET", "{api}/2.0/mlflow/gateway-proxy?gateway_path=x"),
+        ("POST", "{api}/2.0/mlflow/gateway-proxy"),
     ] {
         shut(&world, method, path, "{}");
     }
     for list in ["secrets", "endpoints", "model-definitions"] {
-        let answer = world.get(ALICE, &format!("/ajax-api/3.0/mlflow/gateway/{list}/list"));
-        assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+        concealed(&world, &format!("{{api}}/3.0/mlflow/gateway/{list}/list"), "{}");
     }
-    assert_eq!(forwarded(&world), Vec::<String>::new());
+    concealed(&world, "{api}/2.0/mlflow/gateway-proxy?gateway_path=x", r#"{"endpoints":[]}"#);
 }
 
 #[test]
@@ -188,13 +200,18 @@ fn mlflow_25841_the_assistant() {
     let world = closed();
     for (method, path) in [
         ("POST", "{api}/3.0/mlflow/assistant/message"),
-        ("GET", "{api}/3.0/mlflow/assistant/config"),
         ("PUT", "{api}/3.0/mlflow/assistant/config"),
         ("GET", "{api}/3.0/mlflow/assistant/sessions/1/stream"),
         ("POST", "{api}/3.0/mlflow/assistant/skills/install"),
+        ("GET", "{api}/3.0/mlflow/assistant/providers/claude_code/health"),
+        ("GET", "{api}/3.0/mlflow/assistant/providers/claude_code/models"),
     ] {
         shut(&world, method, path, "{}");
     }
+    let nothing = r#"{"providers":{},"projects":{},"remote_access_allowed":false}"#;
+    concealed(&world, "{api}/3.0/mlflow/assistant/config", nothing);
+    let nothing = r#"{"providers":[],"resolved":null,"gateway_vendor_options":{}}"#;
+    concealed(&world, "{api}/3.0/mlflow/assistant/providers", nothing);
 }
 
 #[test]

@@ -82,8 +82,12 @@ fn weak_spot_18_spans_name_a_run_and_traces_too() {
     // a trace that exists already, by its id or by the attribute that MLflow up to 3.16 believes
     refused(&world, &spans(&world, "2", None, r#""traceId":"00000000000000000000000000000001""#), 403);
     refused(&world, &spans(&world, "2", None, r#""traceId":"1""#), 403);
-    let attribute = r#","attributes":[{"key":"mlflow.traceRequestId","value":{"stringValue":"\"tr-1\""}}]"#;
-    refused(&world, &spans(&world, "2", None, &format!("{NEW_TRACE}{attribute}")), 403);
+    for id in
+        [r#"{"stringValue":"tr-1"}"#, r#"{"stringValue":"\"tr-1\""}"#, r#"{"stringValue":""}"#, r#"{"intValue":1}"#]
+    {
+        let attribute = format!(r#","attributes":[{{"key":"mlflow.traceRequestId","value":{id}}}]"#);
+        refused(&world, &spans(&world, "2", None, &format!("{NEW_TRACE}{attribute}")), 403);
+    }
     for spelling in [r#""trace_id":"AQ==""#, r#""traceId":"AQ==""#, r#""traceId":7"#, r#""name":"x""#] {
         refused(&world, &spans(&world, "2", None, spelling), 400);
     }

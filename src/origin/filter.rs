@@ -86,7 +86,13 @@ fn rows_of(page: &Json, listing: Listing) -> Result<Vec<(Resource, Json)>> {
         .map(|row| {
             let resource = match listing.names {
                 Names::RegisteredModel => row.field(listing.id).and_then(Json::text).map(Resource::registered_model),
-                _ => parents::experiments_in(row, &[listing.id])?.pop(),
+                // scorers/list has the id as a number, unlike every other answer
+                _ => match row.field(listing.id) {
+                    Some(Json::Text(id) | Json::Number(id)) => {
+                        Some(Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))?)
+                    }
+                    _ => None,
+                },
             };
             let resource =
                 resource.ok_or_else(|| unusable(format!("a row of {} without {}", listing.rows, listing.id)))?;

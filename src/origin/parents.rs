@@ -95,6 +95,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     async fn resolve_traces<'s>(&self, unknown: &mut Vec<&'s Subject>) -> Result<Vec<(&'s Subject, Vec<Resource>)>> {
         let is_trace =
             |subject: &&&Subject| matches!(subject, Subject::Part(Part::Trace, _) | Subject::PartIfAny(Part::Trace, _));
+        if unknown.iter().any(|subject| matches!(subject, Subject::PartIfAny(_, id) if !is_segment(id))) {
+            return Ok(Vec::new()); // refused one by one
+        }
         let traces: Vec<&'s Subject> = unknown.iter().filter(is_trace).copied().collect();
         let id = |subject: &&'s Subject| match *subject {
             Subject::Part(_, id) | Subject::PartIfAny(_, id) => id.as_str(),
@@ -128,6 +131,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
                 let answer = self.ask(target).await?.ok_or_else(|| absent(subject))?;
                 experiments_in(&answer, &["experiment", "experiment_id"])
+            }
+            Subject::PartIfAny(part, id) if !is_segment(id) => {
+                Err(Refusal::denied(format!("{part:?} '{id}' cannot be asked for")))
             }
             Subject::PartIfAny(part, id) => Ok(self.parent(*part, id).await?.map_or(Vec::new(), |p| p.experiments)),
             Subject::Part(part, id) => {

@@ -357,6 +357,31 @@ mod tests {
         assert!(matches!(subjects("{ mlflowNew(input: {}) { x } }", "{}").as_slice(), [Subject::Nothing(_)]));
     }
 
+    /// The documents in the scripts of MLflow 3.17.2's UI. A client may add `__typename` to each of their selections.
+    #[test]
+    fn the_documents_of_the_ui_are_read() {
+        let variables =
+            r#"{"data":{"runId":"a","runIds":["a","b"],"experimentIds":["1"]},"input":{"experimentId":"1"}}"#;
+        let documents = include_str!("../../tests/fixtures/ui-3.17.2.graphql");
+        let found: Vec<(&str, Vec<Subject>)> = documents
+            .split("\n\n")
+            .map(|document| {
+                let named = document.split(['(', ' ']).nth(1).unwrap();
+                let seen = subjects(document, variables);
+                let typed = document.replace("}\n", "__typename }\n");
+                assert_eq!(subjects(&typed, variables), seen, "{named}");
+                (named, seen)
+            })
+            .collect();
+        let expected = [
+            ("GetMetricHistoryBulkInterval", vec![run("a"), run("b")]),
+            ("GetRun", vec![run("a")]),
+            ("MlflowGetExperimentQuery", vec![experiment("1")]),
+            ("SearchRuns", vec![experiment("1")]),
+        ];
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn what_cannot_be_decided_as_a_whole_is_refused() {
         let deep = format!("{{ test {} }}", "{ a ".repeat(12) + &"}".repeat(12));

@@ -80,8 +80,8 @@ impl Outline {
             self.tags.push(tag.to_owned());
         }
         if key == REQUEST_ID {
-            // the client writes attributes as JSON texts, so that the id is in quotes
-            self.trace(value.unwrap_or_default().trim_matches('"').to_owned());
+            // MLflow takes it as it stands; what is no string is left to be refused as an id that nobody can ask for
+            self.trace(value.filter(|id| !id.is_empty()).unwrap_or("?").to_owned());
         }
     }
 

@@ -179,8 +179,8 @@ pub enum Then {
     Spans,
     /// To the origin as GraphQL: the document is read, and model versions in the answer are filtered.
     GraphQl,
-    /// To the origin for an administrator; to everybody else an empty list, as if no row were readable.
-    Conceal,
+    /// To the origin for an administrator; to everybody else this, as if there were nothing.
+    Conceal(&'static str),
     /// To the origin, with the unreadable ones left out of `experiment_ids`.
     Narrow,
     /// To the origin, and from its answer the unreadable rows are taken.

@@ -2,6 +2,10 @@
 
 use super::words::*;
 
+const NO_CONFIG: Then = Conceal(r#"{"providers":{},"projects":{},"remote_access_allowed":false}"#);
+const NO_PROVIDERS: Then = Conceal(r#"{"providers":[],"resolved":null,"gateway_vendor_options":{}}"#);
+const NO_WORKSPACES: Then = Conceal(r#"{"workspaces":[]}"#);
+
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     // each root field of the document is decided; GET is not how GraphQL works here (MLflow answers 400 or 500)
@@ -24,7 +28,10 @@ pub const ROWS: &[Row] = &[
     get   ("{api}/3.0/mlflow/jobs/{job_id}",                      Admin,  Stream),
     patch ("{api}/3.0/mlflow/jobs/cancel/{job_id}",               Admin,  Stream),
 
-    // the assistant runs tools on the origin's host
+    // the assistant runs tools on the origin's host; every page of the UI asks whether it is set up
+    get   ("{api}/3.0/mlflow/assistant/config",                   Login,  NO_CONFIG),
+    put   ("{api}/3.0/mlflow/assistant/config",                   Admin,  Stream),
+    get   ("{api}/3.0/mlflow/assistant/providers",                Login,  NO_PROVIDERS),
     get   ("{api}/3.0/mlflow/assistant/{*rest}",                  Admin,  Stream),
     post  ("{api}/3.0/mlflow/assistant/{*rest}",                  Admin,  Stream),
     put   ("{api}/3.0/mlflow/assistant/{*rest}",                  Admin,  Stream),
@@ -33,7 +40,7 @@ pub const ROWS: &[Row] = &[
     post  ("{api}/3.0/mlflow/demo/delete",                        Admin,  Stream),
 
     // one workspace is served, the default one; roles are not (docs/design.md)
-    get   ("{api}/3.0/mlflow/workspaces",                         Login,  Conceal),
+    get   ("{api}/3.0/mlflow/workspaces",                         Login,  NO_WORKSPACES),
     post  ("{api}/3.0/mlflow/workspaces",                         Admin,  Stream),
     get   ("{api}/3.0/mlflow/workspaces/{*rest}",                 Admin,  Stream),
     post  ("{api}/3.0/mlflow/workspaces/{*rest}",                 Admin,  Stream),

@@ -6,6 +6,7 @@ GATE_URL=http://... runs the tests against a server that is running already, for
 """
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -122,3 +123,26 @@ def artifacts_dir():
     directory = Path(gates.ROOT / "test-artifacts")
     directory.mkdir(exist_ok=True)
     return directory
+
+
+# Without a sandbox because tests run as root in containers; the rest keeps Chromium from calling home.
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=installed, args=CHROMIUM_OPTIONS)
+        yield running
+        running.close()

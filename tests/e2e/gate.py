@@ -112,8 +112,8 @@ def wait_until_ready(gate, output, verify):
             healthy = requests.get(gate.url + "/health", timeout=5, verify=verify).status_code == 200
         except requests.ConnectionError:
             healthy = False
-        # The address is printed right after that; whoever reads it there would be early otherwise.
-        if healthy and "is ready" in output.read_text():
+        # The address is printed right after that, up to this line; whoever reads it there would be early otherwise.
+        if healthy and "Ctrl-C ends it all" in output.read_text():
             return
         time.sleep(0.1)
     gate.stop()

@@ -1,31 +1,8 @@
 """The sign-up page in a real browser."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from gate import User, unique
-
-# Without a sandbox because tests run as root in containers; the rest keeps Chromium from calling home.
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=installed, args=CHROMIUM_OPTIONS)
-        yield running
-        running.close()
 
 
 @pytest.fixture
