@@ -1,6 +1,7 @@
 //! The variables and secrets of the Worker, parsed once per isolate and refused when wrong.
 
 use crate::access::Permission;
+use crate::identity::edge::CertificateName;
 use crate::identity::password::Method as HashMethod;
 use crate::identity::secret::Secret;
 
@@ -29,7 +30,11 @@ pub struct Config {
     pub password_min_length: usize,
     /// `REQUIRE_CURRENT_PASSWORD`: whoever changes the own password has to give the current one (MLflow 3.13).
     pub require_current_password: bool,
-    /// `SECRET_KEY`: signs the sign-up form.
+    /// `TRUST_CLIENT_CERT`: `subject` or `fingerprint`, what of a verified client certificate names the user.
+    pub trust_client_cert: Option<CertificateName>,
+    /// `ACCESS_TEAM_DOMAIN` and `ACCESS_AUD`: the Cloudflare Access team whose assertions sign in, and the audience.
+    pub access: Option<(String, String)>,
+    /// `SECRET_KEY`: signs the sign-up form, and is what the secrets of access keys are made of.
     pub secret_key: Option<Secret>,
     /// `BODY_LIMIT_BYTES`: the longest body that is read to decide; longer is 413. Streams have no limit here.
     pub body_limit: usize,
@@ -71,11 +76,30 @@ impl Config {
             },
             password_min_length: number(&get, "PASSWORD_MIN_LENGTH", 12)? as usize,
             require_current_password: flag(&get, "REQUIRE_CURRENT_PASSWORD")?,
+            trust_client_cert: match get("TRUST_CLIENT_CERT").as_deref() {
+                None => None,
+                Some("subject") => Some(CertificateName::Subject),
+                Some("fingerprint") => Some(CertificateName::Fingerprint),
+                Some(other) => return Err(format!("TRUST_CLIENT_CERT must be subject or fingerprint, not '{other}'.")),
+            },
+            access: match (get("ACCESS_TEAM_DOMAIN"), get("ACCESS_AUD")) {
+                (None, None) => None,
+                (Some(team), Some(audience)) if is_host(&team) => Some((team, audience)),
+                (Some(_), Some(_)) => {
+                    return Err("ACCESS_TEAM_DOMAIN must be a host name, like team.cloudflareaccess.com.".to_owned());
+                }
+                _ => return Err("ACCESS_TEAM_DOMAIN and ACCESS_AUD need each other.".to_owned()),
+            },
             secret_key: secret("SECRET_KEY"),
             body_limit: number(&get, "BODY_LIMIT_BYTES", 10 * 1024 * 1024)? as usize,
             static_prefix,
         })
     }
+}
+
+/// A name, and for tests maybe a port.
+fn is_host(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'))
 }
 
 fn number(get: &impl Fn(&str) -> Option<String>, name: &str, default: u32) -> Result<u32, String> {

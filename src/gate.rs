@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::directory::{Database, Directory};
 use crate::error::{Page, Refusal, Result};
 use crate::http::{Body, Headers, Method, Request, Response};
+use crate::identity::edge::Edge;
 use crate::identity::presented::{self, Presented};
 use crate::isolate::Isolate;
 use crate::origin::Origin;
@@ -19,6 +20,8 @@ pub struct Gate<'a, D, O> {
     pub directory: Directory<D>,
     /// The MLflow server.
     pub origin: O,
+    /// What the platform does for a sign-in.
+    pub edge: &'a dyn Edge,
     /// What this isolate remembers.
     pub isolate: &'a Isolate,
     /// Seconds since 1970.
@@ -50,15 +53,19 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         self.open().await?;
         let target = Target::parse(&request, self.config);
         if target.as_ref().is_ok_and(Target::is_public) {
-            let mut call = target?.read(request, self.config.body_limit).await?;
+            let mut call = target?.read(request, self.config.body_limit, false).await?;
             return self.forward(&mut call, None).await;
         }
-        let presented = presented::read(&request.headers)?;
+        let presented = presented::read(&request, self.config)?;
         let headers = request.headers.clone();
+        let held = matches!(presented, Presented::Signature(_));
         let call = match target {
-            Ok(target) => target.read(request, self.config.body_limit).await,
+            Ok(target) => target.read(request, self.config.body_limit, held).await,
             Err(refusal) => Err(refusal),
         };
+        if let Presented::Signature(signature) = &presented {
+            self.check_signature(signature, call.as_ref().ok())?;
+        }
         let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
         let (caller, grants) = self.identify(&presented, &headers, demands.as_deref().unwrap_or_default()).await?;
         self.decide(call?, demands, caller, grants).await

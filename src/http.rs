@@ -2,6 +2,8 @@
 //!
 //! A body that nobody has to read stays a `Stream`, a handle of the runtime that is passed on untouched.
 
+use crate::identity::edge::ClientCertificate;
+
 /// A request method (RFC 9110, and RFC 5789 for PATCH). `Other` is refused everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -138,6 +140,8 @@ pub struct Request<S> {
     pub headers: Headers,
     /// The body, if there is one.
     pub body: Option<S>,
+    /// The certificate of the client, if it has one that the platform verified.
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// An answer, ours or the origin's.

@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use lru::LruCache;
 
+use crate::identity::access_jwt::RsaKey;
 use crate::identity::verified::Verified;
 use crate::origin::parents::Parent;
 use crate::routes::Part;
@@ -17,6 +19,8 @@ pub struct Isolate {
     pub verified: RefCell<Verified>,
     /// A run, logged model or the like to its experiment, which never changes.
     pub parents: RefCell<LruCache<(Part, String), Parent>>,
+    /// The keys of the Access team, and when they were fetched.
+    pub access_keys: RefCell<(u64, Rc<Vec<RsaKey>>)>,
     /// Whether the users table is known to hold somebody.
     pub has_users: Cell<bool>,
     hashes: Cell<u64>,
@@ -28,6 +32,7 @@ impl Isolate {
         Self {
             verified: RefCell::new(Verified::new(key)),
             parents: RefCell::new(LruCache::new(PARENTS)),
+            access_keys: RefCell::new((0, Rc::new(Vec::new()))),
             has_users: Cell::new(false),
             hashes: Cell::new(0),
         }

@@ -170,6 +170,8 @@ pub enum SignIn {
     Token,
     /// With an API token that may only read.
     ReadOnlyToken,
+    /// The platform vouches: a client certificate, or Cloudflare Access.
+    Platform,
 }
 
 /// Decides one demand. The refusal says in the log who lacked what.

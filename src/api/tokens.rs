@@ -1,6 +1,6 @@
 //! `users/tokens/…`: API tokens. An endpoint of our own, in MLflow's style.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ok, parameter, text};
 use crate::access::{Caller, SignIn};
@@ -9,6 +9,7 @@ use crate::directory::tokens::{Created, MOST_TOKENS, TokenInfo};
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
 use crate::http::Response;
+use crate::identity::password::to_hex;
 use crate::identity::token::{BYTES, Token};
 use crate::origin::Origin;
 use crate::request::Call;
@@ -37,7 +38,7 @@ fn shown(token: &TokenInfo) -> Value {
     })
 }
 
-/// `name`, and if wanted `expires_in_seconds` and `read_only`. The token itself is in this answer and never again.
+/// `name`, and if wanted `expires_in_seconds`, `read_only` and `kind`. The token itself is in this answer and never again.
 pub async fn create<D: Database, O: Origin, S>(
     gate: &Gate<'_, D, O>,
     call: &Call<S>,
@@ -57,14 +58,11 @@ pub async fn create<D: Database, O: Origin, S>(
         expires_at: lifetime(call)?.map(|seconds| now + seconds),
         last_used_at: None,
     };
-    let mut random = [0; BYTES];
-    if !(gate.random)(&mut random) {
-        return Err(Refusal::fault(Code::InternalError, "The token cannot be made.", "no randomness"));
-    }
-    let token = Token::new(random);
-    match gate.directory.create_token(caller.id, &token.hash(), &info).await? {
+    let (key, mut answer) = make(gate, kind(call)?)?;
+    match gate.directory.create_token(caller.id, &key, &info).await? {
         Created::Done(id) => {
-            Ok(ok(json!({ "token": shown(&TokenInfo { id, ..info }), "token_value": token.expose() })))
+            answer.insert("token".to_owned(), shown(&TokenInfo { id, ..info }));
+            Ok(ok(answer.into()))
         }
         Created::NameTaken => {
             Err(Refusal::mlflow(Code::ResourceAlreadyExists, format!("Token (name={}) already exists.", info.name)))
@@ -72,6 +70,47 @@ pub async fn create<D: Database, O: Origin, S>(
         Created::TooMany => {
             Err(Refusal::invalid(format!("A user has {MOST_TOKENS} tokens at most; delete one first.")))
         }
+    }
+}
+
+/// What is stored to know it again, and what its owner is shown once.
+fn make<D, O>(gate: &Gate<'_, D, O>, kind: Kind) -> Result<(String, Map<String, Value>)> {
+    let failed = |because: &str| Refusal::fault(Code::InternalError, "The token cannot be made.", because);
+    let mut random = [0; BYTES];
+    if !(gate.random)(&mut random) {
+        return Err(failed("no randomness"));
+    }
+    let mut answer = Map::new();
+    match kind {
+        Kind::Bearer => {
+            let token = Token::new(random);
+            answer.insert("token_value".to_owned(), token.expose().into());
+            Ok((token.hash(), answer))
+        }
+        Kind::AccessKey => {
+            let id = format!("MLEA{}", to_hex(&random).get(..32).unwrap_or_default().to_ascii_uppercase());
+            let secret = gate.access_key_secret(&id);
+            let secret = secret.ok_or_else(|| Refusal::invalid("Access keys need a SECRET_KEY, and there is none."))?;
+            answer.insert("access_key_id".to_owned(), id.clone().into());
+            answer.insert("secret_access_key".to_owned(), secret.expose().into());
+            Ok((id, answer))
+        }
+    }
+}
+
+/// What a token is used as.
+enum Kind {
+    /// `Authorization: Bearer`, or the password of HTTP Basic.
+    Bearer,
+    /// A pair of the form that AWS's signers take (`MLFLOW_TRACKING_AWS_SIGV4`).
+    AccessKey,
+}
+
+fn kind<S>(call: &Call<S>) -> Result<Kind> {
+    match call.json()?.get("kind").map(Json::text) {
+        None | Some(Some("bearer")) => Ok(Kind::Bearer),
+        Some(Some("aws")) => Ok(Kind::AccessKey),
+        Some(_) => Err(Refusal::invalid("Invalid value for parameter 'kind': 'bearer' or 'aws' is expected.")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod access_jwt;
 pub mod basic;
+pub mod edge;
 mod first_admin;
 pub mod guesses;
 pub mod password;
@@ -11,17 +12,31 @@ pub mod sigv4;
 pub mod token;
 pub mod verified;
 
-use crate::access::{Caller, Grants, Resource};
+use std::rc::Rc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::access::{Caller, Grants, Resource, SignIn};
 use crate::config::DEFAULT_PASSWORD;
 use crate::directory::Database;
 use crate::error::{Refusal, Result};
 use crate::gate::Gate;
 use crate::http::Headers;
+use crate::request::{Call, split_url};
+use access_jwt::{Assertion, RsaKey, Why};
 use basic::Credentials;
-use password::PasswordHash;
+use password::{PasswordHash, to_hex};
 use presented::Presented;
+use secret::Secret;
+use sigv4::{Authorization, Signed};
 use token::Token;
 
+/// Keys of an Access team are fetched again after an hour, or after a minute if one is missing.
+const KEYS_KEPT: u64 = 3600;
+const KEYS_AT_LEAST: u64 = 60;
+/// A rate limit of the platform has a period of 10 or 60 seconds.
+const SHIELD_SECONDS: i64 = 60;
 /// When a token was used is written so often at most, in seconds.
 const USE_NOTED_EVERY: i64 = 3600;
 
@@ -36,14 +51,69 @@ impl<D: Database, O> Gate<'_, D, O> {
         match presented {
             Presented::Token(token, username) => self.by_token(token, username.as_deref(), wanted).await,
             Presented::Password(credentials) => self.by_password(credentials, headers, wanted).await,
+            Presented::Signature(signature) => self.by_key(signature.access_key_id(), None, wanted).await,
+            Presented::Certificate(username) => self.by_name(username, wanted).await,
+            Presented::Assertion(assertion) => {
+                let email = self.by_access(assertion).await.map_err(Refusal::unauthenticated)?;
+                self.by_name(&email, wanted).await
+            }
         }
+    }
+
+    /// A request that an access key signed. The key's secret is made of `SECRET_KEY` and its id, so that no secret is
+    /// stored; whether the key exists, and whose it is, is asked after its signature is good.
+    pub fn check_signature<S>(&self, signature: &Authorization, call: Option<&Call<S>>) -> Result<()> {
+        let refused = |because: String| Refusal::unauthenticated(because);
+        let call = call.ok_or_else(|| refused("a signature over a request that cannot be read".to_owned()))?;
+        let secret = self.access_key_secret(signature.access_key_id());
+        let secret = secret.ok_or_else(|| refused("there is no SECRET_KEY, so there are no access keys".to_owned()))?;
+        let (path, query) = split_url(&call.url)?;
+        let signed = Signed { method: call.method, path, query, headers: &call.headers, body: call.body() };
+        signature.verify(&secret, &signed, self.now).map_err(|why| refused(format!("AWS signature: {why}")))
+    }
+
+    /// The e-mail address of an assertion of Access. An unknown key has the document fetched again, once a minute.
+    async fn by_access(&self, assertion: &Assertion) -> std::result::Result<String, String> {
+        let Some((team, audience)) = &self.config.access else { return Err("Access is not configured".to_owned()) };
+        let mut claims = assertion.claims(&self.access_keys(team, KEYS_KEPT).await, &self.edge).await;
+        if claims.as_ref().err() == Some(&Why::UnknownKey) {
+            claims = assertion.claims(&self.access_keys(team, KEYS_AT_LEAST).await, &self.edge).await;
+        }
+        claims.and_then(|claims| claims.check(team, audience, self.now)).map_err(|why| format!("Access: {why}"))
+    }
+
+    /// The team's keys, fetched again if they are older than so many seconds.
+    async fn access_keys(&self, team: &str, oldest: u64) -> Rc<Vec<RsaKey>> {
+        let (fetched, known) = self.isolate.access_keys.borrow().clone();
+        if fetched + oldest > self.now {
+            return known;
+        }
+        let document = self.edge.access_keys(team).await;
+        let Some(keys) = document.and_then(|document| access_jwt::keys(&document).ok()) else { return known };
+        let keys = Rc::new(keys);
+        *self.isolate.access_keys.borrow_mut() = (self.now, keys.clone());
+        keys
+    }
+
+    /// Somebody for whom the platform vouches: a user who exists.
+    async fn by_name(&self, username: &str, wanted: &[Resource]) -> Result<(Caller, Grants)> {
+        let found = self.directory.identify(username, wanted, &[]).await?;
+        let Some((caller, _, grants)) = found.user else {
+            return Err(Refusal::unauthenticated("the platform vouches for somebody who is no user"));
+        };
+        Ok((Caller { sign_in: SignIn::Platform, ..caller }, grants))
     }
 
     /// A token costs no password hash and knows no lock: nobody guesses 192 bits.
     async fn by_token(&self, token: &Token, username: Option<&str>, wanted: &[Resource]) -> Result<(Caller, Grants)> {
+        self.by_key(&token.hash(), username, wanted).await
+    }
+
+    /// The owner of a token by its hash, or of an access key by its id.
+    async fn by_key(&self, key: &str, username: Option<&str>, wanted: &[Resource]) -> Result<(Caller, Grants)> {
         let refused = |because: &str| Err(Refusal::unauthenticated(because));
         let now = self.seconds();
-        let Some(owner) = self.directory.identify_token(&token.hash(), wanted).await? else {
+        let Some(owner) = self.directory.identify_token(key, wanted).await? else {
             return refused("no such token: it was revoked, or never was");
         };
         if username.is_some_and(|name| name != owner.caller.username) {
@@ -80,6 +150,11 @@ impl<D: Database, O> Gate<'_, D, O> {
         let now = self.seconds();
         if found.locked_until > now {
             return Err(Refusal::locked(found.locked_until - now));
+        }
+        if let Some(address) = headers.get("cf-connecting-ip")
+            && !self.edge.admits(address).await
+        {
+            return Err(Refusal::locked(SHIELD_SECONDS));
         }
         self.isolate.count_hash();
         let refused = match found.user {
@@ -119,5 +194,16 @@ impl<D: Database, O> Gate<'_, D, O> {
     /// Now, in seconds since 1970, as the directory keeps times.
     pub fn seconds(&self) -> i64 {
         i64::try_from(self.now).unwrap_or(i64::MAX)
+    }
+}
+
+impl<D, O> Gate<'_, D, O> {
+    /// The secret of an access key; `None` without a `SECRET_KEY`.
+    pub fn access_key_secret(&self, id: &str) -> Option<Secret> {
+        let key = self.config.secret_key.as_ref()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).ok()?;
+        mac.update(b"access key ");
+        mac.update(id.as_bytes());
+        Some(Secret::new(to_hex(&mac.finalize().into_bytes())))
     }
 }

@@ -16,6 +16,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let body = match std::mem::replace(&mut call.payload, Payload::None) {
             Payload::None => Body::Empty,
             Payload::Stream(stream) => Body::Stream(stream),
+            Payload::Held(bytes) => Body::Bytes(bytes),
             Payload::Json(bytes, json) => {
                 call.payload = Payload::Json(bytes.clone(), json);
                 Body::Bytes(bytes)

@@ -53,7 +53,9 @@ impl Target {
     }
 
     /// Reads what the row wants to know of the rest. The method must be one that the row's path has.
-    pub async fn read<S: ByteStream>(self, request: Request<S>, limit: usize) -> Result<Call<S>> {
+    ///
+    /// `held`: a body that would be a stream is read as well, up to the limit, since a signature covers it.
+    pub async fn read<S: ByteStream>(self, request: Request<S>, limit: usize, held: bool) -> Result<Call<S>> {
         check_same_site(&request)?;
         let row = self.row();
         let content_type = request.headers.get("content-type").map(str::to_owned);
@@ -63,6 +65,9 @@ impl Target {
                     return Err(Refusal::invalid(format!("A {} request must not have a body.", self.method.as_str())));
                 }
                 Payload::None
+            }
+            (Some(Row { then: Then::Stream, .. }) | None, Some(body)) if held => {
+                Payload::Held(body.collect(limit).await.map_err(too_large)?)
             }
             (Some(Row { then: Then::Stream, .. }) | None, body) => body.map_or(Payload::None, Payload::Stream),
             (Some(row), body) => {
@@ -112,6 +117,8 @@ pub enum Payload<S> {
     None,
     /// Not looked at.
     Stream(S),
+    /// Read only because a signature covers it.
+    Held(Vec<u8>),
     /// Read: the bytes that are forwarded, and what they say (of spans in OTLP, an outline as JSON).
     Json(Vec<u8>, std::result::Result<Json, Unreadable>),
 }
@@ -126,6 +133,14 @@ pub enum Unreadable {
 }
 
 impl<S> Call<S> {
+    /// The body as it came, as far as it was read.
+    pub fn body(&self) -> &[u8] {
+        match &self.payload {
+            Payload::Held(bytes) | Payload::Json(bytes, _) => bytes,
+            Payload::None | Payload::Stream(_) => &[],
+        }
+    }
+
     /// Whether the path is one of those that are answered here.
     pub fn is_ours(&self) -> bool {
         self.found.as_ref().is_some_and(Found::is_ours)
@@ -211,7 +226,7 @@ fn has_body(headers: &Headers) -> bool {
 }
 
 /// Path and query of an absolute URL, both raw.
-fn split_url(url: &str) -> Result<(&str, &str)> {
+pub fn split_url(url: &str) -> Result<(&str, &str)> {
     let rest = url.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
     let target = rest.find(['/', '?', '#']).and_then(|at| rest.get(at..)).unwrap_or("/");
     let target = target.split('#').next().unwrap_or_default();

@@ -1,0 +1,78 @@
+//! What the platform knows or does for a sign-in: one door, so that tests can stand in for it.
+
+use futures_util::future::LocalBoxFuture;
+
+use super::access_jwt::{Rs256, RsaKey};
+
+/// The platform at the edge.
+pub trait Edge {
+    /// The key document of an Access team; `None` if it cannot be had.
+    fn access_keys<'a>(&'a self, team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>>;
+    /// Whether a signature by RSASSA-PKCS1-v1_5 with SHA-256 is right (RFC 7518, 3.3).
+    fn verifies<'a>(&'a self, key: &'a RsaKey, signed: &'a [u8], signature: &'a [u8]) -> LocalBoxFuture<'a, bool>;
+    /// Whether the rate limit, where one is bound, lets an address try another password.
+    fn admits<'a>(&'a self, address: &'a str) -> LocalBoxFuture<'a, bool>;
+}
+
+impl Rs256 for &dyn Edge {
+    async fn verifies(&self, key: &RsaKey, signed: &[u8], signature: &[u8]) -> bool {
+        (**self).verifies(key, signed, signature).await
+    }
+}
+
+/// A client certificate that Cloudflare has verified (mTLS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The subject's distinguished name (RFC 2253).
+    pub subject: String,
+    /// SHA-256 of the certificate, in lower-case hexadecimal.
+    pub fingerprint: String,
+}
+
+/// What of a certificate names the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    /// The common name of the subject.
+    Subject,
+    /// The fingerprint.
+    Fingerprint,
+}
+
+impl ClientCertificate {
+    /// The user whom it names. A subject with no common name, or with two, names nobody.
+    pub fn username(&self, by: CertificateName) -> Option<String> {
+        if by == CertificateName::Fingerprint {
+            return Some(self.fingerprint.clone()).filter(|fingerprint| !fingerprint.is_empty());
+        }
+        // an escaped or quoted value could be read in two ways
+        if self.subject.contains(['\\', '"', '+', '#', ';']) {
+            return None;
+        }
+        let mut names = self.subject.split(',').filter_map(|part| part.trim().strip_prefix("CN="));
+        match (names.next(), names.next()) {
+            (Some(name), None) if !name.is_empty() => Some(name.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_names_one_user_or_nobody() {
+        let name = |subject: &str| {
+            let certificate = ClientCertificate { subject: subject.into(), fingerprint: "ab".into() };
+            assert_eq!(certificate.username(CertificateName::Fingerprint).as_deref(), Some("ab"));
+            certificate.username(CertificateName::Subject)
+        };
+        assert_eq!(name("CN=alice,OU=ml,O=Example").as_deref(), Some("alice"));
+        assert_eq!(name("O=Example, CN=alice b").as_deref(), Some("alice b"));
+        for nobody in
+            ["", "O=Example", "CN=", "CN=alice,CN=admin", "CN=alice\\,CN=admin", "CN=\"a,CN=b\"", "CN=a+UID=b"]
+        {
+            assert_eq!(name(nobody), None, "{nobody}");
+        }
+    }
+}
