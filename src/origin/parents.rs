@@ -13,8 +13,8 @@ use crate::request::json::Json;
 use crate::request::path::percent_encode;
 use crate::routes::Part;
 
-/// As many as fit beside the other subrequests of an invocation on the free plan.
-const MOST_LOOK_UPS: usize = 40;
+/// What a request needs beside look-ups: D1, the data centre's cache, the origin. A look-up may need two.
+const OTHER_SUBREQUESTS: u32 = 10;
 
 /// What a part belongs to.
 #[derive(Clone, Debug)]
@@ -74,10 +74,11 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }
         }
         let together = self.resolve_traces(&mut unknown).await?;
-        if unknown.len() > MOST_LOOK_UPS {
+        let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
+        if unknown.len() > most {
             return Err(Refusal::invalid(format!(
-                "The request names {} runs, models or traces whose experiment is not known yet; at most \
-                 {MOST_LOOK_UPS} can be looked up at once.",
+                "The request names {} runs, models or traces whose experiment is not known yet; at most {most} can be \
+                 looked up at once (SUBREQUEST_LIMIT).",
                 unknown.len()
             )));
         }
