@@ -13,8 +13,10 @@ use crate::request::json::Json;
 use crate::request::path::percent_encode;
 use crate::routes::Part;
 
-/// As many as fit beside the other subrequests of an invocation on the free plan.
-const MOST_LOOK_UPS: usize = 40;
+/// What a request needs beside look-ups: D1, the data centre's cache, the origin.
+const OTHER_SUBREQUESTS: u32 = 10;
+/// With more look-ups than this the data centre's cache is left aside.
+const MOST_CACHED: usize = 5;
 
 /// What a part belongs to.
 #[derive(Clone, Debug)]
@@ -74,14 +76,17 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }
         }
         let together = self.resolve_traces(&mut unknown).await?;
-        if unknown.len() > MOST_LOOK_UPS {
+        let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
+        if unknown.len() > most {
             return Err(Refusal::invalid(format!(
-                "The request names {} runs, models or traces whose experiment is not known yet; at most \
-                 {MOST_LOOK_UPS} can be looked up at once.",
+                "The request names {} runs, models or traces whose experiment is not known yet; at most {most} can be \
+                 looked up at once (SUBREQUEST_LIMIT).",
                 unknown.len()
             )));
         }
-        let found = try_join_all(unknown.iter().map(|subject| self.find(subject))).await?;
+        // asking the data centre's cache, and telling it, are subrequests too
+        let cached = unknown.len() <= MOST_CACHED;
+        let found = try_join_all(unknown.iter().map(|subject| self.find(subject, cached))).await?;
         let found: Vec<_> = unknown.into_iter().zip(found).chain(together).collect();
         let found_for = |subject: &Subject| found.iter().find(|(s, _)| *s == subject).map(|(_, r)| r.clone());
         subjects
@@ -120,12 +125,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         traces.into_iter().map(resources_of).collect()
     }
 
-    async fn find(&self, subject: &Subject) -> Result<Vec<Resource>> {
+    async fn find(&self, subject: &Subject, cached: bool) -> Result<Vec<Resource>> {
         match subject {
             Subject::Known(resource) => Ok(vec![resource.clone()]),
             Subject::Nothing(because) => Err(Refusal::denied(because.clone())),
             Subject::Location { source, run, logged_model } => {
-                self.owner(source, run.as_deref(), logged_model.as_deref()).await
+                self.owner(source, run.as_deref(), logged_model.as_deref(), cached).await
             }
             Subject::ExperimentByName(name) => {
                 let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
@@ -135,9 +140,11 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Subject::PartIfAny(part, id) if !is_segment(id) => {
                 Err(Refusal::denied(format!("{part:?} '{id}' cannot be asked for")))
             }
-            Subject::PartIfAny(part, id) => Ok(self.parent(*part, id).await?.map_or(Vec::new(), |p| p.experiments)),
+            Subject::PartIfAny(part, id) => {
+                Ok(self.parent(*part, id, cached).await?.map_or(Vec::new(), |p| p.experiments))
+            }
             Subject::Part(part, id) => {
-                match self.parent(*part, id).await?.ok_or_else(|| absent(subject))?.experiments {
+                match self.parent(*part, id, cached).await?.ok_or_else(|| absent(subject))?.experiments {
                     none if none.is_empty() => Err(Refusal::denied(format!("{subject:?} belongs to no experiment"))),
                     experiments => Ok(experiments),
                 }
@@ -146,10 +153,16 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 
     /// The experiment of the run or logged model whose artifacts a place lies in.
-    async fn owner(&self, source: &str, run: Option<&str>, logged_model: Option<&str>) -> Result<Vec<Resource>> {
+    async fn owner(
+        &self,
+        source: &str,
+        run: Option<&str>,
+        logged_model: Option<&str>,
+        cached: bool,
+    ) -> Result<Vec<Resource>> {
         for (part, id) in [(Part::Run, run), (Part::LoggedModel, logged_model)] {
             let Some(parent) = (match id {
-                Some(id) => self.parent(part, id).await?,
+                Some(id) => self.parent(part, id, cached).await?,
                 None => None,
             }) else {
                 continue;
@@ -163,7 +176,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 
     /// Looks a parent up, or remembers it. `None` if the origin does not know the part.
-    async fn parent(&self, part: Part, id: &str) -> Result<Option<Parent>> {
+    async fn parent(&self, part: Part, id: &str, cached: bool) -> Result<Option<Parent>> {
         let key = (part, id.to_owned());
         if let Some(parent) = self.isolate.parents.borrow_mut().get(&key) {
             return Ok(Some(parent.clone()));
@@ -172,6 +185,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             return Ok(None);
         }
         if stays(part)
+            && cached
             && let Some(parent) = self.recall(part, id).await
         {
             self.isolate.parents.borrow_mut().put(key, parent.clone());
@@ -182,7 +196,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             let object = answer.at(object).ok_or_else(|| unusable(format!("no {object:?} in the answer")))?;
             let parent = parent_in(object, experiment)?;
             if stays(part) {
-                self.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
+                if cached {
+                    self.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
+                }
                 self.isolate.parents.borrow_mut().put(key, parent.clone());
             }
             return Ok(Some(parent));
