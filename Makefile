@@ -37,7 +37,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev test lint test-native test-e2e fuzz routes fixtures differential build tools clean
+.PHONY: help dev import export test lint test-native test-e2e fuzz routes fixtures differential build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -49,6 +49,13 @@ help: ## This list
 # An origin of its own needs a Python environment; a given ORIGIN_URL does not.
 dev: build $(if $(ORIGIN_URL),,$(stamps)/mlflow-$(MLFLOW_VERSION)) ## Gate, local D1 and an MLflow origin on this machine (variables: README.md)
 	@exec node scripts/dev.mjs
+
+# Both are told what to do through the environment, which holds the variables of make's command line.
+import: $(stamps)/npm ## Users and grants out of an MLflow auth database: make import DB=path/to/basic_auth.db (variables: README.md)
+	@$(PYTHON) scripts/accounts import
+
+export: $(stamps)/npm ## The reverse, into a new file that MLflow 3.3.2 and later start with: make export DB=new.db
+	@$(PYTHON) scripts/accounts export
 
 # --- build -----------------------------------------------------------------------------------------------------
 
