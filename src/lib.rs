@@ -25,4 +25,6 @@ pub mod request;
 pub mod routes;
 
 #[cfg(target_arch = "wasm32")]
+mod worker_edge;
+#[cfg(target_arch = "wasm32")]
 mod worker_entry;

@@ -12,6 +12,7 @@ use crate::gate::Gate;
 use crate::http::{Body, Method, Request, Response};
 use crate::isolate::Isolate;
 use crate::origin::fetch::{FetchOrigin, JsStream, body_of, from_js, to_js};
+use crate::worker_edge::{WorkerEdge, client_certificate};
 
 thread_local! {
     static CONFIG: OnceCell<Rc<std::result::Result<Config, String>>> = const { OnceCell::new() };
@@ -32,8 +33,10 @@ async fn fetch(request: worker::Request, env: Env, _context: Context) -> Result<
 }
 
 async fn answer(request: worker::Request, env: &Env, config: &Config, isolate: &Isolate) -> Result<Response<JsStream>> {
+    let edge = WorkerEdge(env);
     let gate = Gate {
         config,
+        edge: &edge,
         directory: Directory(D1(env.d1("DB")?)),
         origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds },
         isolate,
@@ -45,6 +48,7 @@ async fn answer(request: worker::Request, env: &Env, config: &Config, isolate: &
         url: request.inner().url(),
         headers: from_js(request.headers()),
         body: body_of(&request),
+        client_certificate: config.trust_client_cert.and_then(|_| client_certificate(&request)),
     };
     Ok(gate.handle(incoming, log).await)
 }

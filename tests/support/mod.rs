@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement, Value};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
+use mlflow_edge_auth::identity::access_jwt::RsaKey;
+use mlflow_edge_auth::identity::edge::{ClientCertificate, Edge};
 use mlflow_edge_auth::isolate::Isolate;
 use mlflow_edge_auth::origin::{Origin, OriginError, OriginRequest};
 use rusqlite::types::ValueRef;
@@ -325,6 +328,37 @@ impl Origin for &Mlflow {
     }
 }
 
+/// The platform, with RSA of RustCrypto's.
+#[derive(Default)]
+pub struct TestEdge {
+    /// The key document of the Access team.
+    pub keys: RefCell<Option<Vec<u8>>>,
+    /// How often it was fetched.
+    pub fetched: Cell<usize>,
+    /// The certificate of every client.
+    pub certificate: RefCell<Option<ClientCertificate>>,
+    /// Whether the rate limit lets nobody try.
+    pub shut: Cell<bool>,
+}
+
+impl Edge for TestEdge {
+    fn access_keys<'a>(&'a self, _team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>> {
+        self.fetched.set(self.fetched.get() + 1);
+        std::future::ready(self.keys.borrow().clone()).boxed_local()
+    }
+
+    fn verifies<'a>(&'a self, key: &'a RsaKey, signed: &'a [u8], signature: &'a [u8]) -> LocalBoxFuture<'a, bool> {
+        let uint = |bytes: &[u8]| rsa::BoxedUint::from_be_slice_vartime(bytes);
+        let public = rsa::PublicKey::new(uint(&key.n), uint(&key.e));
+        let good = public.is_ok_and(|key| key.pkcs1v15_verify::<rsa::sha2::Sha256>(signed, signature).is_ok());
+        std::future::ready(good).boxed_local()
+    }
+
+    fn admits<'a>(&'a self, _address: &'a str) -> LocalBoxFuture<'a, bool> {
+        std::future::ready(!self.shut.get()).boxed_local()
+    }
+}
+
 /// An answer as the client sees it.
 pub struct Answer {
     pub status: u16,
@@ -345,6 +379,7 @@ pub struct World {
     pub database: Sqlite,
     pub mlflow: Mlflow,
     pub isolate: Isolate,
+    pub edge: TestEdge,
     pub now: Cell<u64>,
 }
 
@@ -367,6 +402,7 @@ impl World {
             database: Sqlite::new(),
             mlflow: Mlflow::default(),
             isolate: Isolate::new([1; 32]),
+            edge: TestEdge::default(),
             now: Cell::new(NOW),
         }
     }
@@ -408,6 +444,7 @@ impl World {
             config: &self.config,
             directory: Directory(&self.database),
             origin: &self.mlflow,
+            edge: &self.edge,
             isolate: &self.isolate,
             now: self.now.get(),
             random: |buffer| {
@@ -426,6 +463,7 @@ impl World {
             url: format!("http://gate:8787{target}"),
             headers: fields,
             body: body.map(|bytes| Bytes(bytes.to_vec())),
+            client_certificate: self.edge.certificate.borrow().clone(),
         };
         let log = RefCell::new(Vec::new());
         let response = gate.handle(request, |_, because| log.borrow_mut().push(because.to_owned())).now_or_never()?;

@@ -1,0 +1,60 @@
+//! What the runtime does for a sign-in: Access keys by fetch, RSA by WebCrypto, the rate limit by its binding.
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use worker::{Env, Fetch, Url, console_error};
+
+use crate::identity::access_jwt::web_crypto::WebCrypto;
+use crate::identity::access_jwt::{Rs256, RsaKey};
+use crate::identity::edge::{ClientCertificate, Edge};
+
+/// The binding of the rate limit, if the operator has one.
+const RATE_LIMIT: &str = "SIGN_IN_RATE_LIMIT";
+
+/// The runtime.
+pub struct WorkerEdge<'a>(pub &'a Env);
+
+impl Edge for WorkerEdge<'_> {
+    fn access_keys<'a>(&'a self, team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>> {
+        async move {
+            // a key server of a test is on this machine and has no certificate
+            let scheme = if team_domain.starts_with("127.0.0.1:") { "http" } else { "https" };
+            let url = Url::parse(&format!("{scheme}://{team_domain}/cdn-cgi/access/certs")).ok()?;
+            let mut answer = match Fetch::Url(url).send().await {
+                Ok(answer) if answer.status_code() == 200 => answer,
+                Ok(answer) => {
+                    console_error!("the keys of the Access team: status {}", answer.status_code());
+                    return None;
+                }
+                Err(error) => {
+                    console_error!("the keys of the Access team: {error}");
+                    return None;
+                }
+            };
+            answer.bytes().await.ok()
+        }
+        .boxed_local()
+    }
+
+    fn verifies<'a>(&'a self, key: &'a RsaKey, signed: &'a [u8], signature: &'a [u8]) -> LocalBoxFuture<'a, bool> {
+        async move { WebCrypto.verifies(key, signed, signature).await }.boxed_local()
+    }
+
+    fn admits<'a>(&'a self, address: &'a str) -> LocalBoxFuture<'a, bool> {
+        async move {
+            let Ok(limiter) = self.0.rate_limiter(RATE_LIMIT) else { return true };
+            // a shield that fails is no reason to let nobody in: the lock in the directory still stands
+            limiter.limit(address.to_owned()).await.map_or(true, |outcome| outcome.success)
+        }
+        .boxed_local()
+    }
+}
+
+/// The certificate of a client that Cloudflare asked for one and found good; not one that is revoked.
+pub fn client_certificate(request: &worker::Request) -> Option<ClientCertificate> {
+    let tls = request.cf()?.tls_client_auth()?;
+    (tls.cert_presented() == "1" && tls.cert_verified() == "SUCCESS").then(|| ClientCertificate {
+        subject: tls.cert_subject_dn_rfc2253(),
+        fingerprint: tls.cert_fingerprint_sha256().to_ascii_lowercase(),
+    })
+}
