@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use worker::{Env, Fetch, Url, console_error};
+use worker::{Env, Fetch, RequestInit, console_error};
 
 use crate::identity::access_jwt::web_crypto::WebCrypto;
 use crate::identity::access_jwt::{Rs256, RsaKey};
@@ -19,8 +19,10 @@ impl Edge for WorkerEdge<'_> {
         async move {
             // a key server of a test is on this machine and has no certificate
             let scheme = if team_domain.starts_with("127.0.0.1:") { "http" } else { "https" };
-            let url = Url::parse(&format!("{scheme}://{team_domain}/cdn-cgi/access/certs")).ok()?;
-            let mut answer = match Fetch::Url(url).send().await {
+            let url = format!("{scheme}://{team_domain}/cdn-cgi/access/certs");
+            // by the runtime's own URL: the crate's would bring its tables of Unicode into the Worker
+            let request = worker::Request::new_with_init(&url, &RequestInit::new()).ok()?;
+            let mut answer = match Fetch::Request(request).send().await {
                 Ok(answer) if answer.status_code() == 200 => answer,
                 Ok(answer) => {
                     console_error!("the keys of the Access team: status {}", answer.status_code());
