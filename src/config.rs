@@ -32,6 +32,8 @@ pub struct Config {
     pub password_min_length: usize,
     /// `REQUIRE_CURRENT_PASSWORD`: whoever changes the own password has to give the current one (MLflow 3.13).
     pub require_current_password: bool,
+    /// `SIGN_IN_TRIES`: with so many wrong passwords, for a name or from an address, begin the locks.
+    pub sign_in_tries: u32,
     /// `TRUST_CLIENT_CERT`: `subject` or `fingerprint`, what of a verified client certificate names the user.
     pub trust_client_cert: Option<CertificateName>,
     /// `ACCESS_TEAM_DOMAIN` and `ACCESS_AUD`: the Cloudflare Access team whose assertions sign in, and the audience.
@@ -79,6 +81,7 @@ impl Config {
             },
             password_min_length: number(&get, "PASSWORD_MIN_LENGTH", 12)? as usize,
             require_current_password: flag(&get, "REQUIRE_CURRENT_PASSWORD")?,
+            sign_in_tries: number(&get, "SIGN_IN_TRIES", 10)?,
             trust_client_cert: match get("TRUST_CLIENT_CERT").as_deref() {
                 None => None,
                 Some("subject") => Some(CertificateName::Subject),

@@ -1,6 +1,6 @@
 //! Guessing: a soft lock per account and per address.
 //!
-//! Ten tries are free; then each failure locks, for one second, two, four and so on up to a minute. Nothing that is
+//! Ten tries are free (`SIGN_IN_TRIES`); then each failure locks, for one second, two, four and so on up to a minute. Nothing that is
 //! tried during a lock is hashed, counted or written, so that a guesser costs one hash a minute, and nobody is locked
 //! out for longer than a minute after the last failure. A name is locked whether or not anybody has it. Tokens, and
 //! credentials that this isolate has verified, are not affected.
@@ -8,11 +8,14 @@
 use sha2::{Digest, Sha256};
 
 use super::password::to_hex;
+use crate::config::Config;
 use crate::directory::guesses::Patience;
 use crate::http::Headers;
 
 /// See above; after a quiet hour all is forgotten.
-pub const PATIENCE: Patience = Patience { free: 10, longest: 60, memory: 3600 };
+pub fn patience(config: &Config) -> Patience {
+    Patience { free: i64::from(config.sign_in_tries), longest: 60, memory: 3600 }
+}
 
 /// What a try counts against: the name, hashed since somebody may type a password there, and the address as the
 /// platform tells it, of IPv6 the network (/64) that one customer has.

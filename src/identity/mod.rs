@@ -181,7 +181,7 @@ impl<D: Database, O> Gate<'_, D, O> {
                 return Ok((caller, grants));
             }
         };
-        self.directory.failed(&subjects, now, &guesses::PATIENCE).await?;
+        self.directory.failed(&subjects, now, &guesses::patience(self.config)).await?;
         Err(Refusal::unauthenticated(refused))
     }
 

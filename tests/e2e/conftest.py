@@ -59,6 +59,7 @@ def gate(tmp_path_factory):
         free_port(),
         MLFLOW_VERSION=ORIGIN_VERSION,
         PASSWORD_HASH="pbkdf2:sha256:1000",
+        SIGN_IN_TRIES="100000",  # tests get it wrong often, all from one address
     )
     yield running
     running.stop()

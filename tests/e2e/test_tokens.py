@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from mlflow import MlflowClient
 
-from gate import unique
+from gate import User, unique
 from refusals import refused
 
 pytestmark = pytest.mark.once
@@ -136,3 +136,19 @@ def test_botocore_signs_too(gate, experiment):
     assert send("POST", search, '{"max_results": 5}', other("data", '{"max_results": 6}')) == 401
     assert send("GET", f"{search}?max_results=5", None, other("url", f"{gate.url}{search}?max_results=6")) == 401
     assert send("GET", search, None, lambda r: r.headers.replace_header("X-Amz-Date", "20200101T000000Z")) == 401
+
+
+def test_a_guesser_is_locked_and_the_owner_does_not_notice(own_gate, signed_in):
+    gate = own_gate(PASSWORD_HASH="pbkdf2:sha256:1000")
+    user = gate.new_user()
+    token = new_token(gate, user)["token_value"]
+
+    def guess(name):
+        return gate.request("GET", "/version", User(name, "a-wrong-password"))
+
+    answers = [guess(user.name) for _ in range(12)]
+    assert {answer.status_code for answer in answers[:10]} == {401}
+    assert answers[-1].status_code == 429
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert gate.request("GET", "/version", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert gate.request("GET", "/version", user).status_code == 200, "signed in already"
