@@ -23,6 +23,7 @@ fn behind_access() -> World {
     let body = r#"{"username":"alice@example.com","password":"never-used-here"}"#;
     assert_eq!(world.post(support::ADMIN, "/api/2.0/mlflow/users/create", body).status, 200);
     *world.edge.keys.borrow_mut() = Some(document().into_bytes());
+    world.edge.rsa.set(Some(|key, signed, signature| team::verifies(&key.n, &key.e, signed, signature)));
     world
 }
 

@@ -50,9 +50,10 @@ fuzz_target!(|data: &[u8]| {
         url: format!("http://gate{}?{query}", segments.join("/")),
         headers,
         body: (!row.method.is_safe()).then(|| Bytes(body.to_vec())),
+        client_certificate: None,
     };
     let Ok(target) = Target::parse(&request, &CONFIG) else { return };
-    let Ok(call) = target.read(request, 10_000).now_or_never().unwrap() else { return };
+    let Ok(call) = target.read(request, 10_000, false).now_or_never().unwrap() else { return };
     let demands = call.demands();
     let Need::All(claims) = row.need else { return };
     for claim in claims {

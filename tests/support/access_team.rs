@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::sha2::Sha256;
 use rsa::traits::PublicKeyParts;
-use rsa::{BoxedUint, PrivateKey};
+use rsa::{BoxedUint, PrivateKey, PublicKey};
 
 pub const TEAM: &str = "team.cloudflareaccess.com";
 pub const AUDIENCE: &str = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2";
@@ -78,4 +78,10 @@ pub fn claims_with(name: &str, value: &str) -> String {
 
 pub fn good_claims() -> String {
     claims_with("", "")
+}
+
+/// Verifies as the platform does, from the bytes of the modulus and the exponent.
+pub fn verifies(n: &[u8], e: &[u8], signed: &[u8], signature: &[u8]) -> bool {
+    let key = PublicKey::new(BoxedUint::from_be_slice_vartime(n), BoxedUint::from_be_slice_vartime(e));
+    key.is_ok_and(|key| key.pkcs1v15_verify::<Sha256>(signed, signature).is_ok())
 }

@@ -328,9 +328,13 @@ impl Origin for &Mlflow {
     }
 }
 
-/// The platform, with RSA of RustCrypto's.
+/// How an RSA signature is verified (tests/support/access_team.rs).
+pub type VerifiesRsa = fn(&RsaKey, &[u8], &[u8]) -> bool;
+
+/// The platform. Its RSA is given by the test that needs it.
 #[derive(Default)]
 pub struct TestEdge {
+    pub rsa: Cell<Option<VerifiesRsa>>,
     /// The key document of the Access team.
     pub keys: RefCell<Option<Vec<u8>>>,
     /// How often it was fetched.
@@ -348,9 +352,7 @@ impl Edge for TestEdge {
     }
 
     fn verifies<'a>(&'a self, key: &'a RsaKey, signed: &'a [u8], signature: &'a [u8]) -> LocalBoxFuture<'a, bool> {
-        let uint = |bytes: &[u8]| rsa::BoxedUint::from_be_slice_vartime(bytes);
-        let public = rsa::PublicKey::new(uint(&key.n), uint(&key.e));
-        let good = public.is_ok_and(|key| key.pkcs1v15_verify::<rsa::sha2::Sha256>(signed, signature).is_ok());
+        let good = self.rsa.get().is_some_and(|verifies| verifies(key, signed, signature));
         std::future::ready(good).boxed_local()
     }
 

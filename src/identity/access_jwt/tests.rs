@@ -2,7 +2,6 @@ use futures_util::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
 use rsa::sha2::Sha256;
 use rsa::traits::PublicKeyParts;
-use rsa::{BoxedUint, PublicKey};
 
 use super::*;
 
@@ -17,8 +16,7 @@ struct Native;
 
 impl Rs256 for Native {
     async fn verifies(&self, key: &RsaKey, signed: &[u8], signature: &[u8]) -> bool {
-        let key = PublicKey::new(BoxedUint::from_be_slice_vartime(&key.n), BoxedUint::from_be_slice_vartime(&key.e));
-        key.is_ok_and(|key| key.pkcs1v15_verify::<Sha256>(signed, signature).is_ok())
+        team::verifies(&key.n, &key.e, signed, signature)
     }
 }
 
