@@ -124,9 +124,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     /// Every demand must be met; those whose experiment is unknown cost look-ups and a second statement.
     pub async fn require(&self, demands: &[Demand], caller: &Caller, mut grants: Grants) -> Result<()> {
         let subjects: Vec<&Subject> = demands.iter().map(|demand| &demand.subject).collect();
-        let was_known = subjects.iter().all(|subject| self.known(subject).is_some());
         let resources = self.resolve(&subjects).await?;
-        if !was_known {
+        if !grants.cover(resources.iter().flatten()) {
             grants = self.directory.grants(caller.id, &resources.concat()).await?;
         }
         let default = self.config.default_permission;

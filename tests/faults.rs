@@ -5,11 +5,18 @@
 
 mod support;
 
+use futures_util::FutureExt;
+use mlflow_edge_auth::access::Resource;
+use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement};
+use mlflow_edge_auth::gate::Gate;
+use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::origin::OriginError;
-use mlflow_edge_auth::routes::{Need, Row, TABLE, Then};
+use mlflow_edge_auth::origin::parents::Parent;
+use mlflow_edge_auth::routes::{Need, Part, Row, TABLE, Then};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use support::sample::send_sample;
-use support::{ALICE, RESET, Seen, World, basic};
+use support::{ALICE, Bytes, RESET, Seen, World, basic};
 
 const SECRET: &str = "what nobody may see";
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
@@ -184,6 +191,47 @@ fn nothing_goes_to_the_origin_while_the_directory_is_silent() {
     assert!(world.mlflow.seen.borrow().is_empty());
     world.database.hangs.set(false);
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200);
+}
+
+/// The directory, while which answers another request of the isolate learns that run r1 belongs to experiment 1.
+struct Interrupted<'a>(&'a World);
+
+impl Database for Interrupted<'_> {
+    async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
+        let rows = (&self.0.database).run(statements).await;
+        let parent = Parent { experiments: vec![Resource::experiment("1").unwrap()], artifact_uri: String::new() };
+        self.0.isolate.parents.borrow_mut().put((Part::Run, "r1".to_owned()), parent);
+        rows
+    }
+}
+
+#[test]
+fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_experiment() {
+    let world = World::with(&[("DEFAULT_PERMISSION", "MANAGE")]);
+    world.add_users();
+    world.grant(2, "experiment", "1", "NO_PERMISSIONS");
+    let gate = Gate {
+        config: &world.config,
+        directory: Directory(Interrupted(&world)),
+        origin: &world.mlflow,
+        edge: &world.edge,
+        isolate: &world.isolate,
+        now: support::NOW,
+        random: |_| false,
+    };
+    let mut headers = Headers::default();
+    headers.append("Authorization", basic(ALICE));
+    headers.append("Content-Type", "application/json");
+    let request = Request {
+        method: Method::Post,
+        url: "http://gate/api/2.0/mlflow/runs/delete".to_owned(),
+        headers,
+        body: Some(Bytes(br#"{"run_id":"r1"}"#.to_vec())),
+        client_certificate: None,
+    };
+    let answer = gate.handle(request, |_, _| ()).now_or_never().unwrap();
+    assert_eq!(answer.status, 403);
+    assert!(world.mlflow.seen.borrow().is_empty());
 }
 
 #[test]

@@ -455,7 +455,8 @@ fn a_decision_is_what_the_table_says() {
         let as_resource = |(kind, id): (Kind, &str)| Resource { kind, id: id.to_owned() };
         let mut seen = BTreeSet::new();
         let unique = given.iter().rev().filter(|(resource, _)| seen.insert(key(*resource)));
-        let grants = Grants(unique.map(|(resource, (_, level, _))| (as_resource(*resource), *level)).collect());
+        let mut grants = Grants::on(&[as_resource(asked)]);
+        unique.for_each(|(resource, (_, level, _))| grants.add(as_resource(*resource), *level));
         let caller = Caller { id: 2, username: "alice".to_owned(), is_admin, sign_in: SignIn::Password };
         let asked = as_resource(asked);
         assert_eq!(grants.level(&asked, default.1).as_str(), name);

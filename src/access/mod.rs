@@ -11,6 +11,8 @@
 //! A grant on the resource decides, also when it is lower than the default (MLflow 3.3); with none the default
 //! does. Administrators pass.
 
+use std::collections::HashMap;
+
 use crate::error::{Refusal, Result};
 
 /// What a route wants to do to a resource.
@@ -137,14 +139,32 @@ impl Resource {
     }
 }
 
-/// Some of a user's grants.
+/// A user's grants on the resources that the directory was asked about.
+///
+/// That no grant is there means the default only for these: another request of the isolate may teach the parent of a
+/// run while the directory is asked, and its experiment then is one that was not asked about.
 #[derive(Clone, Debug, Default)]
-pub struct Grants(pub Vec<(Resource, Permission)>);
+pub struct Grants(HashMap<Resource, Option<Permission>>);
 
 impl Grants {
-    /// The level on a resource: the grant's, or else the default.
+    /// None yet, on these resources.
+    pub fn on(asked: &[Resource]) -> Self {
+        Self(asked.iter().map(|resource| (resource.clone(), None)).collect())
+    }
+
+    /// Adds one that the directory has.
+    pub fn add(&mut self, resource: Resource, level: Permission) {
+        self.0.insert(resource, Some(level));
+    }
+
+    /// Whether the directory was asked about all of these.
+    pub fn cover<'r>(&self, mut resources: impl Iterator<Item = &'r Resource>) -> bool {
+        resources.all(|resource| self.0.contains_key(resource))
+    }
+
+    /// The level on a resource: the grant's, or else the default; nothing if it was not asked about.
     pub fn level(&self, resource: &Resource, default: Permission) -> Permission {
-        self.0.iter().find(|(granted, _)| granted == resource).map_or(default, |(_, level)| *level)
+        self.0.get(resource).map_or(Permission::NoPermissions, |level| level.unwrap_or(default))
     }
 }
 
@@ -212,11 +232,19 @@ mod tests {
     #[test]
     fn a_grant_decides_also_when_it_is_lower_than_the_default() {
         let one = Resource::registered_model("m");
-        let grants = Grants(vec![(one.clone(), Permission::NoPermissions)]);
-        assert_eq!(grants.level(&one, Permission::Manage), Permission::NoPermissions);
-        assert_eq!(grants.level(&Resource::registered_model("n"), Permission::Edit), Permission::Edit);
         // the same name of another kind is another resource
         let other = Resource { kind: Kind::Experiment, id: "m".into() };
-        assert_eq!(grants.level(&other, Permission::Read), Permission::Read);
+        let mut grants = Grants::on(&[one.clone(), other.clone()]);
+        grants.add(one.clone(), Permission::NoPermissions);
+        assert_eq!(grants.level(&one, Permission::Manage), Permission::NoPermissions);
+        assert_eq!(grants.level(&other, Permission::Edit), Permission::Edit);
+    }
+
+    #[test]
+    fn what_was_not_asked_about_is_not_the_default() {
+        let (one, other) = (Resource::registered_model("m"), Resource::registered_model("n"));
+        let grants = Grants::on(std::slice::from_ref(&one));
+        assert!(grants.cover([&one].into_iter()) && !grants.cover([&one, &other].into_iter()));
+        assert_eq!(grants.level(&other, Permission::Manage), Permission::NoPermissions);
     }
 }

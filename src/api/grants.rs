@@ -115,7 +115,6 @@ pub async fn list<D: Database, O: Origin>(gate: &Gate<'_, D, O>, username: &str)
     let user = gate.directory.user(username).await?.ok_or_else(|| no_user(username))?;
     let permissions: Vec<Value> = user
         .grants
-        .0
         .iter()
         .map(|(resource, level)| {
             json!({

@@ -18,7 +18,7 @@ const EMPTY: &str = "Username and password cannot be empty.";
 /// The user of MLflow 3.3.2, which later clients read too.
 fn full(user: &User) -> Value {
     let grants = |kind: Kind, key: &str| -> Vec<Value> {
-        let of_kind = user.grants.0.iter().filter(|(resource, _)| resource.kind == kind);
+        let of_kind = user.grants.iter().filter(|(resource, _)| resource.kind == kind);
         of_kind
             .map(|(resource, level)| json!({ key: resource.id, "permission": level.as_str(), "user_id": user.id }))
             .collect()

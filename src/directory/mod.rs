@@ -141,7 +141,7 @@ pub struct User {
     /// Whether an administrator.
     pub is_admin: bool,
     /// All grants, by type and then by id.
-    pub grants: Grants,
+    pub grants: Vec<(Resource, Permission)>,
 }
 
 /// What became of taking an administrator away.
@@ -206,10 +206,10 @@ impl<D: Database> Directory<D> {
             self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str(), subjects.as_str())).await?;
         let Some(first) = rows.first() else { return Err(fault("the identity statement gave no row")) };
         let mut identified = Identified { user: None, failures: first.failures, locked_until: first.locked_until };
-        let mut grants = Grants::default();
+        let mut grants = Grants::on(wanted);
         let mut user = None;
         for row in rows {
-            grants.0.extend(row.grant.read()?);
+            row.grant.add_to(&mut grants)?;
             let is_nobody = row.id.is_none() && row.username.is_none() && row.password_hash.is_none();
             match (row.id, row.username, row.password_hash, row.is_admin) {
                 (Some(id), Some(username), Some(hash), Some(is_admin)) => {
@@ -232,7 +232,9 @@ impl<D: Database> Directory<D> {
     /// A user's grants on these resources.
     pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
         let rows: Vec<GrantRow> = self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?;
-        collect(rows)
+        let mut grants = Grants::on(wanted);
+        rows.into_iter().try_for_each(|row| row.add_to(&mut grants))?;
+        Ok(grants)
     }
 
     /// Whether there is any user at all.
@@ -265,10 +267,9 @@ impl<D: Database> Directory<D> {
                 id: row.id,
                 username: row.username,
                 is_admin: row.is_admin != 0,
-                grants: Grants::default(),
+                grants: Vec::new(),
             })
             .grants
-            .0
             .extend(grant);
         }
         Ok(user)
@@ -285,12 +286,7 @@ impl<D: Database> Directory<D> {
         let rows: Vec<Row> = self.query(sql!(USERS)).await?;
         Ok(rows
             .into_iter()
-            .map(|row| User {
-                id: row.id,
-                username: row.username,
-                is_admin: row.is_admin != 0,
-                grants: Grants::default(),
-            })
+            .map(|row| User { id: row.id, username: row.username, is_admin: row.is_admin != 0, grants: Vec::new() })
             .collect())
     }
 
@@ -423,14 +419,13 @@ impl GrantRow {
         let kind = Kind::parse(&kind).ok_or_else(|| fault(format!("unknown resource type '{kind}'")))?;
         Ok(Some((Resource { kind, id }, level_of(&level)?)))
     }
-}
 
-fn collect(rows: Vec<GrantRow>) -> Result<Grants> {
-    let mut grants = Grants::default();
-    for row in rows {
-        grants.0.extend(row.read()?);
+    fn add_to(self, grants: &mut Grants) -> Result<()> {
+        if let Some((resource, level)) = self.read()? {
+            grants.add(resource, level);
+        }
+        Ok(())
     }
-    Ok(grants)
 }
 
 /// A level that we do not know must not count as none: the default could be higher.

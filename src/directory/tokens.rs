@@ -81,17 +81,16 @@ impl<D: Database> Directory<D> {
         let rows: Vec<Row> = self.query(sql!(IDENTIFY_TOKEN, hash, wanted_json(wanted).as_str())).await?;
         let mut owner: Option<TokenOwner> = None;
         for row in rows {
-            let grant = row.grant.read()?;
             let sign_in = if row.read_only == 0 { SignIn::Token } else { SignIn::ReadOnlyToken };
             let caller = Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0, sign_in };
             let fresh = TokenOwner {
                 caller,
-                grants: Grants::default(),
+                grants: Grants::on(wanted),
                 token_id: row.token_id,
                 expires_at: row.expires_at,
                 last_used_at: row.last_used_at,
             };
-            owner.get_or_insert(fresh).grants.0.extend(grant);
+            row.grant.add_to(&mut owner.get_or_insert(fresh).grants)?;
         }
         Ok(owner)
     }
