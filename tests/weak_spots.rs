@@ -223,6 +223,14 @@ fn parents_of_several_kinds_in_one_request_are_all_needed() {
             "{api}/3.0/mlflow/prompt-optimization/jobs",
             r#"{"experiment_id":"2","config":{"optimizer_config_json":"{\"reflection_model\":\"gateway:/e\"}"}}"#,
         ),
+        (
+            "{api}/3.0/mlflow/prompt-optimization/jobs",
+            r#"{"experiment_id":"2","config":{"optimizer_config_json":"{\"reflection_model\":\"\\u0067ateway:/e\"}"}}"#,
+        ),
+        (
+            "{api}/3.0/mlflow/prompt-optimization/jobs",
+            r#"{"experiment_id":"2","config":{"optimizer_config_json":"{\"a\":1,\"a\":\"gateway:/e\"}"}}"#,
+        ),
         ("{api}/2.0/mlflow/logged-models", r#"{"experiment_id":"2","source_run_id":"r3"}"#),
     ] {
         shut(&world, "POST", path, body);

@@ -1,5 +1,6 @@
 //! What a request is about.
 
+use super::json::Json;
 use super::path::canonical_artifact;
 use super::{Call, Row, graphql};
 use crate::access::{Capability, Resource};
@@ -75,8 +76,7 @@ impl<S> Call<S> {
             Names::PartIfAny(part) => Subject::PartIfAny(part, value),
             Names::TraceTag if !TAGS_OF_MLFLOW.contains(&value.as_str()) => return Ok(None),
             Names::TraceTag => Subject::Nothing(format!("the tag {value} is set by MLflow alone")),
-            // the optimizer's configuration is JSON in a string; only a model of the gateway is named `gateway:…`
-            Names::Gateway if value.starts_with('{') && !value.contains("gateway") => return Ok(None),
+            Names::Gateway if is_configuration_without_gateway(&value) => return Ok(None),
             Names::Gateway => Subject::Nothing("the gateway is for administrators".to_owned()),
             Names::ArtifactPath => in_store(&value)?,
             Names::Source if PROMPT_SOURCES.contains(&value.as_str()) => return Ok(None),
@@ -114,6 +114,19 @@ impl<S> Call<S> {
         }
         Ok(Subject::Location { source, run: self.optional("run_id")?, logged_model: self.optional("model_id")? })
     }
+}
+
+/// The optimizer's configuration is JSON in a string; a model of the gateway is named `gateway:…` in it.
+fn is_configuration_without_gateway(text: &str) -> bool {
+    fn mentions(json: &Json) -> bool {
+        match json {
+            Json::Text(text) => text.to_ascii_lowercase().contains("gateway"),
+            Json::List(items) => items.iter().any(mentions),
+            Json::Object(entries) => entries.iter().any(|(_, value)| mentions(value)),
+            _ => false,
+        }
+    }
+    matches!(Json::parse(text.as_bytes()), Ok(json @ Json::Object(_)) if !mentions(&json))
 }
 
 /// What a path of the proxied artifact store belongs to: the experiment that it begins with (MLflow 3.17 puts those
