@@ -5,8 +5,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import os from "node:os";
 import { join, resolve } from "node:path";
 
+import { disturbances } from "./lib/load.mjs";
 import { endAll } from "./lib/processes.mjs";
 import { draw, report } from "./lib/report.mjs";
+import { percentile } from "./lib/stats.mjs";
 import { measureGrowth } from "./parts/growth.mjs";
 import { measureMlflow } from "./parts/mlflow.mjs";
 import { measureOverhead } from "./parts/overhead.mjs";
@@ -19,23 +21,22 @@ const mlflowVersion = env.BENCH_MLFLOW || "3.17.2";
 
 const settings = isSmoke
   ? {
-      rounds: 1, seconds: 0.1, connections: [1], requests: 200, artifactPieces: 1,
+      rounds: 1, seconds: 0.1, warmUp: false, connections: [1], requests: 200, artifactPieces: 1,
       sizes: [{ users: 10, grants: 10 }, { users: 1000, grants: 10_000 }], searches: [10, 2000],
     }
   : {
       rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 2), connections: [1, 4, 16],
-      requests: 100_000, artifactPieces: 10,
+      warmUp: true, requests: 100_000, artifactPieces: 10,
       sizes: [
-        { users: 10, grants: 10 }, { users: 10_000, grants: 10_000 },
-        { users: 1_000_000, grants: 1_000_000 }, { users: 1_000_000, grants: 10_000_000 },
+        { users: 10, grants: 10 }, { users: 10_000, grants: 100_000 }, { users: 1_000_000, grants: 10_000_000 },
       ],
       searches: [10, 1000, 100_000],
     };
 const PARTS = {
   overhead: ["the Worker over an origin that answers at once", measureOverhead],
   mlflow: [`MLflow ${mlflowVersion}`, measureMlflow],
-  growth: ["growth", measureGrowth],
   weight: ["size, start and memory", measureWeight],
+  growth: ["growth", measureGrowth],
 };
 const wanted = env.BENCH_PARTS ? env.BENCH_PARTS.split(",") : Object.keys(PARTS);
 
@@ -53,7 +54,6 @@ try {
 
 async function main() {
   const begun = Date.now();
-  const load = os.loadavg()[0];
   const measured = {};
   for (const name of wanted) {
     const [title, measure] = PARTS[name];
@@ -62,12 +62,17 @@ async function main() {
     mkdirSync(folder);
     measured[name] = await measure({ ...settings, folder, tools, mlflowVersion, say: (what) => console.log(`   ${what}`) });
     await endAll();
+    // After each part, so that a run that is ended early has told something.
+    write(measured, (Date.now() - begun) / 60_000);
   }
+}
+
+function write(measured, minutes) {
   const about = {
     rounds: settings.rounds,
     mlflowVersion,
-    facts: facts((Date.now() - begun) / 60_000, load),
-    missing: Object.keys(PARTS).filter((name) => !wanted.includes(name)).map((name) => PARTS[name][0]),
+    facts: facts(minutes),
+    missing: Object.keys(PARTS).filter((name) => !measured[name]).map((name) => PARTS[name][0]),
   };
   mkdirSync(output, { recursive: true });
   writeFileSync(join(output, "RESULTS.md"), report({ about, ...measured }));
@@ -75,7 +80,7 @@ async function main() {
   console.log(`== ${join(output, "RESULTS.md")}`);
 }
 
-function facts(minutes, load) {
+function facts(minutes) {
   const version = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")).version;
   const [cpu] = os.cpus();
   return {
@@ -84,7 +89,8 @@ function facts(minutes, load) {
     versions: `workerd ${version("workerd")}, Miniflare ${version("miniflare")}, Node ${process.versions.node}, ` +
       `autocannon ${version("autocannon")}, MLflow ${mlflowVersion}`,
     run: `${new Date().toISOString().slice(0, 10)}, ${minutes.toFixed(0)} minutes, ${settings.rounds} rounds of ` +
-      `${settings.seconds} s; load of the machine before it: ${load.toFixed(2)}`,
+      `${settings.seconds} s; meanwhile processes that are none of ours took ${percentile(disturbances, 0.5).toFixed(2)} of ` +
+      `a core in the median, ${percentile(disturbances, 0.95).toFixed(2)} in the worst twentieth`,
   };
 }
 

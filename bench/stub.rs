@@ -112,9 +112,8 @@ fn search(body: &str, found: usize) -> String {
     let start = number_after(body, "\"page_token\"").unwrap_or(0);
     let end = found.min(start + number_after(body, "\"max_results\"").unwrap_or(1000));
     let row = |n| {
-        format!(
-            r#"{{"experiment_id": "{n}", "name": "experiment-{n}", "artifact_location": "mlflow-artifacts:/{n}", "#
-        ) + r#""lifecycle_stage": "active", "last_update_time": 1700000000000, "creation_time": 1700000000000}"#
+        format!(r#"{{"experiment_id": "{n}", "name": "experiment-{n}", "artifact_location": "mlflow-artifacts:/{n}", "#)
+            + r#""lifecycle_stage": "active", "last_update_time": 1700000000000, "creation_time": 1700000000000}"#
     };
     let rows: Vec<String> = (start + 1..=end).map(row).collect();
     let token = if end < found { format!(r#", "next_page_token": "{end}""#) } else { String::new() };

@@ -1,11 +1,14 @@
 // The load: autocannon, whose single responses are taken, since its own histogram counts whole milliseconds.
 import autocannon from "autocannon";
 
-import { cpuSeconds } from "./processes.mjs";
+import { cpuSeconds, machineSeconds } from "./processes.mjs";
 import { percentile } from "./stats.mjs";
 
 const PATIENCE_SECONDS = 60;
 const SAMPLE_MILLISECONDS = 10; // how soon autocannon sees that it is done
+
+/** Of each measurement, how much of a core went to processes that are none of ours. */
+export const disturbances = [];
 
 /** Requests a second at the last time, by what is asked: so many make the next measurement about as long as wanted. */
 const paces = new Map();
@@ -37,6 +40,7 @@ async function drive({ url, headers = {}, request, connections, amount, pids = {
   const latencies = [];
   let failure, duration, cpuAfter;
   const cpuBefore = used(pids);
+  const othersBefore = others();
   const begun = performance.now();
   const run = autocannon({
     url,
@@ -62,6 +66,7 @@ async function drive({ url, headers = {}, request, connections, amount, pids = {
   if (failure || !cpuAfter) {
     throw new Error(`${request.method} ${url}${request.path}: ${failure ?? `${latencies.length} of ${amount} answers`}`);
   }
+  if (duration > 0.1) disturbances.push(Math.max(0, (others() - othersBefore) / duration));
   return {
     rate: amount / duration,
     p50: percentile(latencies, 0.5),
@@ -79,6 +84,10 @@ function asRequest({ method, path, body, headers: own }, headers) {
     return { ...request, setupRequest: (one) => ({ ...one, body: body() }) };
   }
   return body === undefined ? request : { ...request, body };
+}
+
+function others() {
+  return machineSeconds() - cpuSeconds(process.pid);
 }
 
 function used(pids) {

@@ -78,6 +78,12 @@ export function cpuSeconds(pid) {
   return ticks / TICKS_PER_SECOND;
 }
 
+/** Seconds of CPU that all processes of this machine have used. */
+export function machineSeconds() {
+  const [user, nice, system] = readFileSync("/proc/stat", "utf8").split(/\s+/).slice(1, 4).map(Number);
+  return (user + nice + system) / TICKS_PER_SECOND;
+}
+
 /** Resident memory in MiB: now, and the most that it ever was. */
 export function memory(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");

@@ -25,8 +25,8 @@ export function report({ about, overhead, mlflow, weight, growth }) {
     "![Requests a second](chart.svg)",
     overhead && overheadSection(overhead),
     mlflow && mlflowSection(mlflow, about),
+    weight && weightSection(weight),
     growth && growthSection(growth),
-    weight && weightSection(weight, about),
     about.missing.length > 0 && `Not measured in this run: ${about.missing.join(", ")}.`,
   ].filter(Boolean).join("\n\n") + "\n";
 }
@@ -86,9 +86,9 @@ function growthSection({ lookups, searches }) {
       ]),
     ),
     "`experiments/search` over the stub, of whose experiments the caller may read 1%. The Worker asks the origin until the " +
-      "page is full, ten times at most, so a first page may be short:",
+      "page is full, ten times at most: with few readable rows a page goes out short.",
     table(
-      ["experiments", "page size", "statements", "rows read", "rows sent", "ms", "ms of the stub's first page alone"],
+      ["experiments", "page size", "statements", "rows read", "rows sent", "ms", "ms of one page of the stub alone"],
       searches.map((row) => [
         whole(row.experiments), whole(row.page), row.statements, whole(row.rowsRead), whole(row.rowsSent),
         spread(row.milliseconds), spread(row.direct),
@@ -112,7 +112,7 @@ function weightSection({ sizes, start, memory }) {
       ],
     ),
     "Resident memory of the whole workerd, in MiB; one run:",
-    table(["", "then", "most so far"], memory.map((point) => [point.when, number(point.now), number(point.most)])),
+    table(["memory", "then", "most so far"], memory.map((point) => [point.when, number(point.now), number(point.most)])),
   );
 }
 

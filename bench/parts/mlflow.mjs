@@ -13,7 +13,7 @@ const RUNS = 20;
 
 export const SYSTEMS = ["MLflow without auth", "MLflow basic-auth", "MLflow basic-auth, cached", "MLflow behind our Worker"];
 
-export async function measureMlflow({ rounds, seconds, connections, folder, tools, mlflowVersion, say }) {
+export async function measureMlflow({ rounds, seconds, connections, warmUp, folder, tools, mlflowVersion, say }) {
   const python = resolve(tools, `mlflow-${mlflowVersion}`, "bin", "python");
   const server = (name, auth) => startMlflow({ python, folder: join(folder, name), auth });
   say(`starting MLflow ${mlflowVersion} three times`);
@@ -36,12 +36,12 @@ export async function measureMlflow({ rounds, seconds, connections, folder, tool
     const { url, headers, ids } = systems[name];
     return load({ url, headers, request: operation.request(ids), connections: count, seconds });
   };
-  const warmUp = cells.filter((cell) => cell.count === connections[0]);
+  const warming = cells.filter((cell) => cell.count === connections[0]);
   // Rounds are outermost, so that each cell meets the machine at several times; systems are innermost, so that those
   // that are compared run right after each other.
-  for (let round = -1; round < rounds; round++) {
+  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
     say(round < 0 ? "warming up" : `round ${round + 1} of ${rounds}`);
-    for (const cell of round < 0 ? warmUp : cells) {
+    for (const cell of round < 0 ? warming : cells) {
       const order = round % 2 ? SYSTEMS : SYSTEMS.toReversed();
       const taken = await alternate(order, 1, measure(cell));
       if (round < 0) continue;
