@@ -25,7 +25,7 @@ const settings = isSmoke
       sizes: [{ users: 10, grants: 10 }, { users: 1000, grants: 10_000 }], searches: [10, 2000],
     }
   : {
-      rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 2), connections: [1, 4, 16],
+      rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 2), connections: (env.BENCH_CONNECTIONS || "1,4,16").split(",").map(Number),
       warmUp: true, requests: 100_000, artifactPieces: 10,
       sizes: [
         { users: 10, grants: 10 }, { users: 10_000, grants: 100_000 }, { users: 1_000_000, grants: 10_000_000 },

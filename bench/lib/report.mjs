@@ -68,12 +68,21 @@ function mlflowSection(cells, { mlflowVersion }) {
       "the answers are slow, it lasts until there were as many answers as connections.",
     table(["", "connections", ...names], rows),
     waiting(cells),
+    failures(cells),
     "Median latency in milliseconds:",
     table(
       ["", "connections", ...names],
       cells.map((cell) => [cell.operation, cell.connections, ...cell.systems.map((system) => spread(system.p50))]),
     ),
   );
+}
+
+/** MLflow on SQLite refuses a few concurrent writes; such an answer is counted like any other. */
+function failures(cells) {
+  const told = cells.flatMap(({ operation, connections, systems }) =>
+    systems.filter((system) => system.failed > 0).map((system) =>
+      `${operation} on ${connections}, ${system.name}: ${system.failed} of ${system.count}`));
+  return told.length > 0 && `Answered with another status than 200, and counted: ${told.join("; ")}.`;
 }
 
 /** MLflow alone may be waiting rather than working; then a Worker before it costs a single client little. */
