@@ -21,12 +21,14 @@ const mlflowVersion = env.BENCH_MLFLOW || "3.17.2";
 
 const settings = isSmoke
   ? {
-      rounds: 1, seconds: 0.1, warmUp: false, connections: [1], requests: 200, artifactPieces: 1,
+      rounds: 1, seconds: 0.1, warmUp: false, processes: 1, connections: [1], requests: 200, artifactPieces: 1,
       sizes: [{ users: 10, grants: 10 }, { users: 1000, grants: 10_000 }], searches: [10, 2000],
     }
   : {
-      rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 2), connections: (env.BENCH_CONNECTIONS || "1,4,16").split(",").map(Number),
-      warmUp: true, requests: 100_000, artifactPieces: 10,
+      rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 2), warmUp: true,
+      connections: (env.BENCH_CONNECTIONS || "1,4,16").split(",").map(Number),
+      // Of MLflow: as many as `make dev` has.
+      processes: 2, requests: 100_000, artifactPieces: 10,
       sizes: [
         { users: 10, grants: 10 }, { users: 10_000, grants: 100_000 }, { users: 1_000_000, grants: 10_000_000 },
       ],

@@ -21,15 +21,14 @@ export async function startStub(found = 10) {
 }
 
 /**
- * MLflow on an empty database. `auth` is undefined, or the settings of basic-auth beside the usual ones. Two workers
- * for two cores, as `make dev` has.
+ * MLflow on an empty database. `auth` is undefined, or the settings of basic-auth beside the usual ones.
  */
-export async function startMlflow({ python, folder, auth }) {
+export async function startMlflow({ python, folder, auth, processes }) {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const args = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", String(port), "--workers", "2"];
-  args.push("--backend-store-uri", `sqlite:///${folder}/mlflow.db`, "--artifacts-destination", `${folder}/artifacts`);
+  const args = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", String(port)];
+  args.push("--workers", String(processes), "--backend-store-uri", `sqlite:///${folder}/mlflow.db`, "--artifacts-destination", `${folder}/artifacts`);
   const env = {
     ...process.env,
     HOME: folder,

@@ -13,9 +13,9 @@ const RUNS = 20;
 
 export const SYSTEMS = ["MLflow without auth", "MLflow basic-auth", "MLflow basic-auth, cached", "MLflow behind our Worker"];
 
-export async function measureMlflow({ rounds, seconds, connections, warmUp, folder, tools, mlflowVersion, say }) {
+export async function measureMlflow({ rounds, seconds, connections, warmUp, processes, folder, tools, mlflowVersion, say }) {
   const python = resolve(tools, `mlflow-${mlflowVersion}`, "bin", "python");
-  const server = (name, auth) => startMlflow({ python, folder: join(folder, name), auth });
+  const server = (name, auth) => startMlflow({ python, folder: join(folder, name), auth, processes });
   say(`starting MLflow ${mlflowVersion} three times`);
   const [plain, auth, cached] = await Promise.all([
     server("plain"),
