@@ -37,7 +37,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev import export test lint test-native test-e2e fuzz routes fixtures differential build tools clean
+.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-smoke routes fixtures differential build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -61,18 +61,22 @@ export: $(stamps)/npm ## The reverse, into a new file that MLflow 3.3.2 and late
 
 build: build/index.js ## The Worker for production, in build/
 
-build/index.js: $(sources) $(stamps)/rust $(stamps)/worker-build-$(WORKER_BUILD_VERSION) $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION) $(stamps)/npm
+builders := $(stamps)/rust $(stamps)/worker-build-$(WORKER_BUILD_VERSION) $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION) $(stamps)/npm
+
+build/index.js: $(sources) $(builders)
 	@echo "== wasm build (1 to 2 minutes the first time, then half a minute)"
 	worker-build --release
 	@touch $@
 
 # --- test ------------------------------------------------------------------------------------------------------
 
-test: lint test-native build test-e2e ## Everything: lint, native tests, wasm build, end-to-end tests
+test: lint test-native build test-e2e bench-smoke ## Everything: lint, native tests, wasm build, end-to-end tests, a minute of the benchmark
 
 lint: $(stamps)/rust ## Formatting and clippy, natively and for wasm; warnings are errors
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path bench/passthrough/Cargo.toml
+	rustfmt --check --edition 2024 bench/stub.rs
 	@echo "== clippy, twice (2 to 3 minutes the first time)"
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --target wasm32-unknown-unknown -- -D warnings
@@ -95,6 +99,30 @@ fuzz: $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Each fuzz target for FUZZ_SE
 		cargo +nightly fuzz run --sanitizer none "$$target" "found/$$target" "corpus/$$target" -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1; \
 	done
+
+# --- measure ---------------------------------------------------------------------------------------------------
+
+bench_needs := build target/bench/stub bench/passthrough/build/index.js $(stamps)/basic-auth-$(MLFLOW_NEW)
+export BENCH_MLFLOW := $(MLFLOW_NEW)
+
+# BENCH_ROUNDS=5, BENCH_SECONDS=2 a measurement, BENCH_CONNECTIONS=1,4,16 for MLflow, BENCH_OUT=bench,
+# BENCH_PARTS=overhead,mlflow,weight,growth
+bench: $(bench_needs) ## What the Worker costs, beside MLflow and bare pass-throughs, into bench/RESULTS.md (half an hour)
+	@node bench/run.mjs
+
+bench-smoke: $(bench_needs) ## A little of every measurement, which fails if one cannot be made (a minute)
+	@echo "== benchmark, once and briefly (a minute)"
+	@node bench/run.mjs --smoke
+
+target/bench/stub: bench/stub.rs $(stamps)/rust
+	@mkdir -p $(@D)
+	rustc --edition 2024 -O -D warnings -o $@ $<
+
+# Built as the Worker is, for comparison with it.
+bench/passthrough/build/index.js: $(wildcard bench/passthrough/Cargo.* bench/passthrough/src/*) $(builders)
+	@echo "== a bare pass-through Worker (half a minute)"
+	cd bench/passthrough && CARGO_TARGET_DIR="$(CURDIR)/target" worker-build --release
+	@touch $@
 
 # --- releases of MLflow ----------------------------------------------------------------------------------------
 
@@ -133,7 +161,7 @@ differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put e
 
 # --- tools -----------------------------------------------------------------------------------------------------
 
-tools: $(stamps)/rust $(stamps)/worker-build-$(WORKER_BUILD_VERSION) $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION) $(stamps)/npm $(stamps)/mlflow-$(MLFLOW_VERSION) ## Install what building and running need
+tools: $(builders) $(stamps)/mlflow-$(MLFLOW_VERSION) ## Install what building and running need
 
 $(stamps):
 	@mkdir -p $@
@@ -160,7 +188,7 @@ $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION): | $(stamps)/rust
 
 # Node below 22 only runs npm here, which warns (EBADENGINE) about every package; errors are still shown.
 $(stamps)/npm: package.json package-lock.json | $(stamps)
-	@echo "== npm packages: wrangler, esbuild, binaryen, node (about half a minute)"
+	@echo "== npm packages: wrangler, esbuild, binaryen, node, autocannon (about half a minute)"
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
@@ -190,4 +218,4 @@ $(stamps)/browser: | $(stamps)/e2e-$(MLFLOW_OLD)
 	@touch $@
 
 clean: ## Remove what was built; tools, node_modules and local databases stay
-	rm -rf build target fuzz/target test-artifacts .wrangler .pytest_cache
+	rm -rf build bench/passthrough/build target fuzz/target test-artifacts .wrangler .pytest_cache

@@ -81,10 +81,12 @@ const IDENTIFY_TOKEN: &str = "
     LEFT JOIN grants AS g ON g.user_id = u.id
       AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1
     WHERE t.hash = ?1";
+// CROSS: the rows wanted, each with one look at the key. SQLite would rather go through all of the user's grants and
+// read the JSON again for each of them.
 const GRANTS: &str = "
     SELECT g.resource_type, g.resource_id, g.permission
     FROM json_each(?2) AS wanted
-    JOIN grants AS g ON g.user_id = ?1
+    CROSS JOIN grants AS g ON g.user_id = ?1
       AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1";
 const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 const ANY_USER: &str = "SELECT EXISTS (SELECT 1 FROM users) AS id";

@@ -1,0 +1,165 @@
+// RESULTS.md and its chart, out of what was measured.
+import { chart, number } from "./chart.mjs";
+
+const spread = ({ median, min, max }) => `${number(median)} (${number(min)}–${number(max)})`;
+const whole = (value) => value.toLocaleString("en");
+const kilobytes = (bytes) => `${number(bytes / 1000)} kB`;
+
+export function report({ about, overhead, mlflow, weight, growth }) {
+  return [
+    "# What the Worker costs",
+    "Made by `make bench`; do not edit. Each number is the median of " +
+      `${about.rounds} alternating rounds, and in brackets are the smallest and the largest of them. ` +
+      "Ratios and differences are taken within a round.",
+    table(["", ""], Object.entries(about.facts)),
+    [
+      "How to read it:",
+      "",
+      "* Everything shares these cores: the load (autocannon, one thread), workerd, and what stands behind it. More",
+      "  connections than cores mean waiting for each other, not only for the Worker.",
+      "* workerd runs the production build. The load goes to a socket of workerd's own (`unsafeDirectSockets` of",
+      "  Miniflare, which writes the configuration): neither wrangler's proxy nor Miniflare's entry Worker is in between.",
+      "* D1 is the local simulation, a Worker and SQLite in the same process. Its CPU time is in every number of ours;",
+      "  in production it is somebody else's, and a network lies before it.",
+    ].join("\n"),
+    "![Requests a second](chart.svg)",
+    overhead && overheadSection(overhead),
+    mlflow && mlflowSection(mlflow, about),
+    weight && weightSection(weight),
+    growth && growthSection(growth),
+    about.missing.length > 0 && `Not measured in this run: ${about.missing.join(", ")}.`,
+  ].filter(Boolean).join("\n\n") + "\n";
+}
+
+function overheadSection(rows) {
+  const generator = Math.max(...rows.map((row) => row.generator.median));
+  const direct = rows[0].rate.median / Math.max(...rows.slice(1).map((row) => row.rate.median));
+  return section(
+    "The Worker over an origin that answers at once",
+    "`experiments/get` with one connection (latency) and 16 (the rest). Added latency is over the stub itself; the ratio " +
+      "is to the pass-through of ten lines. CPU is that of the whole workerd (of the stub in the first row).",
+    table(
+      ["", "added ms, p50", "added ms, p99", "requests/s", "ratio", "CPU ms per request"],
+      rows.map((row) => [
+        row.name,
+        row.addedP50 ? spread(row.addedP50) : `(it takes ${spread(row.p50)})`,
+        row.addedP99 ? spread(row.addedP99) : "",
+        spread(row.rate),
+        spread(row.ratio),
+        spread(row.cpu),
+      ]),
+    ),
+    `Neither the load nor the stub is the limit: together they do ${number(direct)} times the requests of the fastest ` +
+      `Worker, and the load took ${number(generator)} of a core at most.`,
+  );
+}
+
+function mlflowSection(cells, { mlflowVersion }) {
+  const names = cells[0].systems.map((system) => system.name);
+  const rows = cells.map(({ operation, connections, systems }) => [
+    operation,
+    connections,
+    ...systems.map((system, n) => spread(system.rate) + (n === 0 ? "" : ` ×${number(system.ratio.median)}`)),
+  ]);
+  return section(
+    `MLflow ${mlflowVersion}`,
+    "Requests a second, and the ratio to MLflow without authentication. Two server processes, SQLite, artifacts of 1 MiB, " +
+      "a batch of ten metrics, a search that finds 20 runs. The user is no administrator. Where a round is shorter than " +
+      "the answers are slow, it lasts until there were as many answers as connections.",
+    table(["", "connections", ...names], rows),
+    waiting(cells),
+    failures(cells),
+    "Median latency in milliseconds:",
+    table(
+      ["", "connections", ...names],
+      cells.map((cell) => [cell.operation, cell.connections, ...cell.systems.map((system) => spread(system.p50))]),
+    ),
+  );
+}
+
+/** MLflow on SQLite refuses a few concurrent writes; such an answer is counted like any other. */
+function failures(cells) {
+  const told = cells.flatMap(({ operation, connections, systems }) =>
+    systems.filter((system) => system.failed > 0).map((system) =>
+      `${operation} on ${connections}, ${system.name}: ${system.failed} of ${system.count}`));
+  return told.length > 0 && `Answered with another status than 200, and counted: ${told.join("; ")}.`;
+}
+
+/** MLflow alone may be waiting rather than working; then a Worker before it costs a single client little. */
+function waiting([first, ...others]) {
+  const more = others.find((cell) => cell.operation === first.operation);
+  const [one, many] = [first.systems[0].rate.median, more?.systems[0].rate.median];
+  if (!(many / one > more?.connections / 2)) return "";
+  return `One client of MLflow mostly waits, not for the processor: ${first.operation} is answered ${number(one)} times a ` +
+    `second on one connection and ${number(many)} times on ${more.connections}.`;
+}
+
+function growthSection({ lookups, searches }) {
+  return section(
+    "Growth",
+    "`experiments/get` with a password that the isolate has verified, one connection:",
+    table(
+      ["users", "grants", "statements", "rows read", "ms, p50"],
+      lookups.map((row) => [
+        whole(row.users), whole(row.grants), row.statements, row.rowsRead, spread(row.milliseconds),
+      ]),
+    ),
+    "`experiments/search` over the stub, of whose experiments the caller may read 1%. The Worker asks the origin until the " +
+      "page is full, ten times at most: with few readable rows a page goes out short.",
+    table(
+      ["experiments", "page size", "statements", "rows read", "rows sent", "ms", "ms of one page of the stub alone"],
+      searches.map((row) => [
+        whole(row.experiments), whole(row.page), row.statements, whole(row.rowsRead), whole(row.rowsSent),
+        spread(row.milliseconds), spread(row.direct),
+      ]),
+    ),
+    "Statements and rows read are what D1 itself says (`meta.rows_read`).",
+  );
+}
+
+function weightSection({ sizes, start, memory }) {
+  return section(
+    "Size, start, memory",
+    table(["file", "raw", "gzip -9"], sizes.map((size) => [size.file, kilobytes(size.raw), kilobytes(size.gzip)])),
+    table(
+      ["start", "ms"],
+      [
+        ["workerd with our Worker, from nothing to its first answer", spread(start.ours)],
+        ["workerd with the JavaScript pass-through", spread(start.javascript)],
+        ["difference", spread(start.added)],
+        ["of it: compiling the wasm, as Node's V8 does it", spread(start.compile)],
+      ],
+    ),
+    "Resident memory of the whole workerd, in MiB; one run:",
+    table(["memory", "then", "most so far"], memory.map((point) => [point.when, number(point.now), number(point.most)])),
+  );
+}
+
+function section(title, ...paragraphs) {
+  return [`## ${title}`, ...paragraphs].filter(Boolean).join("\n\n");
+}
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const isNumber = (column) => column > 0 && rows.length > 0;
+  const rule = head.map((_, column) => (isNumber(column) ? "---:" : "---"));
+  return [line(head), line(head.length === 2 && !head[1] ? ["---", "---"] : rule), ...rows.map(line)].join("\n");
+}
+
+export function draw({ overhead, mlflow, about }) {
+  const panels = [];
+  if (overhead) {
+    const bars = overhead.slice(1).map((row) => ({ label: row.name, color: row.name.startsWith("our") ? 3 : 0, ...row.rate }));
+    panels.push({ title: "Over an origin that answers at once, 16 connections", unit: "requests a second", bars });
+  }
+  if (mlflow) {
+    const shown = [4, ...mlflow.map((cell) => cell.connections)].find((n) => mlflow.some((cell) => cell.connections === n));
+    const bars = mlflow.filter((cell) => cell.connections === shown).flatMap((cell) => [
+      { label: cell.operation },
+      ...cell.systems.map((system, color) => ({ label: system.name, color, ...system.rate })),
+    ]);
+    const title = `MLflow ${about.mlflowVersion}, ${shown} connection${shown > 1 ? "s" : ""}`;
+    panels.push({ title, unit: "requests a second", log: true, bars });
+  }
+  return chart(panels);
+}
