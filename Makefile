@@ -70,7 +70,7 @@ build/index.js: $(sources) $(builders)
 
 # --- test ------------------------------------------------------------------------------------------------------
 
-test: lint test-native build test-e2e bench-smoke ## Everything: lint, native tests, wasm build, end-to-end tests, a minute of the benchmark
+test: lint test-native build test-e2e ## Everything: lint, native tests, wasm build, end-to-end tests
 
 lint: $(stamps)/rust ## Formatting and clippy, natively and for wasm; warnings are errors
 	cargo fmt --check
