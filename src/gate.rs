@@ -4,7 +4,7 @@ use crate::access::{self, Caller, Grants, Resource, SignIn};
 use crate::config::Config;
 use crate::directory::{Database, Directory};
 use crate::error::{Page, Refusal, Result};
-use crate::http::{Body, Headers, Method, Request, Response};
+use crate::http::{Body, Method, Request, Response};
 use crate::identity::edge::Edge;
 use crate::identity::presented::{self, Presented};
 use crate::isolate::Isolate;
@@ -57,7 +57,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             return self.forward(&mut call, None).await;
         }
         let presented = presented::read(&request, self.config)?;
-        let headers = request.headers.clone();
+        let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
         let held = matches!(presented, Presented::Signature(_));
         let call = match target {
             Ok(target) => target.read(request, self.config.body_limit, held).await,
@@ -67,14 +67,14 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             self.check_signature(signature, call.as_ref().ok())?;
         }
         let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
-        let (caller, grants) = self.identify(&presented, &headers, demands.as_deref().unwrap_or_default()).await?;
+        let wanted = self.wanted(demands.as_deref().unwrap_or_default());
+        let (caller, grants) = self.sign_in(&presented, address.as_deref(), &wanted).await?;
         self.decide(call?, demands, caller, grants).await
     }
 
-    /// Who it is, with the grants on everything that is known to be asked for: one statement.
-    async fn identify(&self, presented: &Presented, headers: &Headers, demands: &[Demand]) -> Result<(Caller, Grants)> {
-        let wanted: Vec<Resource> = demands.iter().filter_map(|demand| self.known(&demand.subject)).collect();
-        self.sign_in(presented, headers, &wanted).await
+    /// What the caller's grants are asked about: everything that is known without a look-up.
+    fn wanted(&self, demands: &[Demand]) -> Vec<Resource> {
+        demands.iter().filter_map(|demand| self.known(&demand.subject)).collect()
     }
 
     /// Decides what the row needs, and does what it says then.

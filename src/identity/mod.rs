@@ -22,7 +22,6 @@ use crate::config::DEFAULT_PASSWORD;
 use crate::directory::Database;
 use crate::error::{Refusal, Result};
 use crate::gate::Gate;
-use crate::http::Headers;
 use crate::request::{Call, split_url};
 use access_jwt::{Assertion, RsaKey, Why};
 use basic::Credentials;
@@ -41,16 +40,17 @@ const SHIELD_SECONDS: i64 = 60;
 const USE_NOTED_EVERY: i64 = 3600;
 
 impl<D: Database, O> Gate<'_, D, O> {
-    /// Identifies the caller and brings the grants on the wanted resources, with one statement.
+    /// Identifies the caller, at this address as the platform tells it, and brings the grants on the wanted resources:
+    /// one statement.
     pub async fn sign_in(
         &self,
         presented: &Presented,
-        headers: &Headers,
+        address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<(Caller, Grants)> {
         match presented {
             Presented::Token(token, username) => self.by_token(token, username.as_deref(), wanted).await,
-            Presented::Password(credentials) => self.by_password(credentials, headers, wanted).await,
+            Presented::Password(credentials) => self.by_password(credentials, address, wanted).await,
             Presented::Signature(signature) => self.by_key(signature.access_key_id(), None, wanted).await,
             Presented::Certificate(username) => self.by_name(username, wanted).await,
             Presented::Assertion(assertion) => {
@@ -133,10 +133,10 @@ impl<D: Database, O> Gate<'_, D, O> {
     async fn by_password(
         &self,
         credentials: &Credentials,
-        headers: &Headers,
+        address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<(Caller, Grants)> {
-        let subjects = guesses::subjects(&credentials.username, headers);
+        let subjects = guesses::subjects(&credentials.username, address);
         let found = self.directory.identify(&credentials.username, wanted, &subjects).await?;
         let fingerprint = self.isolate.verified.borrow().fingerprint(credentials);
         let is_verified = |stored: &PasswordHash| {
@@ -151,7 +151,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         if found.locked_until > now {
             return Err(Refusal::locked(found.locked_until - now));
         }
-        if let Some(address) = headers.get("cf-connecting-ip")
+        if let Some(address) = address
             && !self.edge.admits(address).await
         {
             return Err(Refusal::locked(SHIELD_SECONDS));

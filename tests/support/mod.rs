@@ -19,7 +19,7 @@ use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Respons
 use mlflow_edge_auth::identity::access_jwt::RsaKey;
 use mlflow_edge_auth::identity::edge::{ClientCertificate, Edge};
 use mlflow_edge_auth::isolate::Isolate;
-use mlflow_edge_auth::origin::{Origin, OriginError, OriginRequest};
+use mlflow_edge_auth::origin::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 
@@ -297,7 +297,21 @@ fn not_found() -> (u16, String) {
 impl Origin for &Mlflow {
     type Stream = Bytes;
 
-    async fn send(&self, request: OriginRequest<Bytes>) -> Result<Response<Bytes>, OriginError> {
+    fn send(&self, request: OriginRequest<Bytes>) -> OriginAnswer<Bytes> {
+        std::future::ready(self.answer(request)).boxed_local()
+    }
+
+    async fn recall(&self, key: &str) -> Option<Vec<u8>> {
+        self.cache.borrow().get(key).cloned()
+    }
+
+    async fn remember(&self, key: &str, fact: Vec<u8>) {
+        self.cache.borrow_mut().insert(key.to_owned(), fact);
+    }
+}
+
+impl Mlflow {
+    fn answer(&self, request: OriginRequest<Bytes>) -> Result<Response<Bytes>, OriginError> {
         let body = match request.body {
             Body::Empty => Vec::new(),
             Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
@@ -317,14 +331,6 @@ impl Origin for &Mlflow {
             headers.append(name, value);
         }
         Ok(Response { status, headers, body: Body::Stream(Bytes(body.into_bytes())) })
-    }
-
-    async fn recall(&self, key: &str) -> Option<Vec<u8>> {
-        self.cache.borrow().get(key).cloned()
-    }
-
-    async fn remember(&self, key: &str, fact: Vec<u8>) {
-        self.cache.borrow_mut().insert(key.to_owned(), fact);
     }
 }
 
