@@ -1,5 +1,7 @@
 //! The gate: the way of a request, from top to bottom.
 
+use futures_util::future::join;
+
 use crate::access::{self, Caller, Grants, Resource, SignIn};
 use crate::config::Config;
 use crate::directory::{Database, Directory};
@@ -59,7 +61,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let presented = presented::read(&request, self.config)?;
         let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
         let held = matches!(presented, Presented::Signature(_));
-        let call = match target {
+        let mut call = match target {
             Ok(target) => target.read(request, self.config.body_limit, held).await,
             Err(refusal) => Err(refusal),
         };
@@ -67,14 +69,42 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             self.check_signature(signature, call.as_ref().ok())?;
         }
         let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
-        let wanted = self.wanted(demands.as_deref().unwrap_or_default());
-        let (caller, grants) = self.sign_in(&presented, address.as_deref(), &wanted).await?;
-        self.decide(call?, demands, caller, grants).await
+        let (caller, grants) = self.identify(&presented, address.as_deref(), call.as_mut().ok(), &demands).await?;
+        let call = call?;
+        let row = call.row;
+        let answer = self.decide(call, demands, caller, grants).await;
+        if row.is_some_and(Row::writes_directory) {
+            self.isolate.verified.borrow_mut().ask_again();
+        }
+        answer
     }
 
-    /// What the caller's grants are asked about: everything that is known without a look-up.
-    fn wanted(&self, demands: &[Demand]) -> Vec<Resource> {
-        demands.iter().filter_map(|demand| self.known(&demand.subject)).collect()
+    /// Who it is, with the grants on everything that is known to be asked for: one statement, beside which the origin
+    /// may begin, or none where D1's last answer is still good.
+    async fn identify(
+        &self,
+        presented: &Presented,
+        address: Option<&str>,
+        call: Option<&mut Call<O::Stream>>,
+        demands: &Result<Vec<Demand>>,
+    ) -> Result<(Caller, Grants)> {
+        let asked = demands.as_deref().unwrap_or_default();
+        let wanted: Vec<Resource> = asked.iter().filter_map(|demand| self.known(&demand.subject)).collect();
+        let login = self.isolate.verified.borrow().fingerprint(presented);
+        let sign_in = self.sign_in(presented, login, address, &wanted);
+        let (Some(login), Some(call)) = (login, call) else { return sign_in.await };
+        let is_ours = call.row.is_none_or(|row| matches!(row.then, Then::Serve(_)));
+        if !is_ours && let Some(found) = self.isolate.verified.borrow_mut().still_good(&login, &wanted, self.now) {
+            return Ok(found);
+        }
+        let last = self.isolate.verified.borrow_mut().last(&login, &wanted);
+        match last.filter(|_| self.config.forward_early && demands.is_ok()) {
+            None => sign_in.await,
+            Some((caller, grants)) => {
+                self.begin(call, asked, &caller, &grants);
+                join(sign_in, self.look_ahead(call, asked, &caller)).await.0
+            }
+        }
     }
 
     /// Decides what the row needs, and does what it says then.
@@ -85,7 +115,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         caller: Caller,
         grants: Grants,
     ) -> Result<Response<O::Stream>> {
-        if caller.sign_in == SignIn::ReadOnlyToken && !call.row.map_or(call.method.is_safe(), Row::reads) {
+        if caller.sign_in == SignIn::ReadOnlyToken && !call.reads() {
             return Err(Refusal::denied(format!("the token of user {} may only read", caller.id)));
         }
         let Some(row) = call.row else { return self.unknown(call, &caller).await };

@@ -189,7 +189,8 @@ fn a_directory_that_fails_or_gives_nonsense_is_a_refusal_on_every_row() {
 
 #[test]
 fn nothing_goes_to_the_origin_while_the_directory_is_silent() {
-    let world = World::new();
+    let world = World::with(&[("FORWARD_EARLY", "false")]); // what may is in tests/speed.rs
+    world.add_users();
     world.get(ALICE, GET_EXPERIMENT);
     world.mlflow.seen.borrow_mut().clear();
     world.database.hangs.set(true);

@@ -1,5 +1,6 @@
 //! The MLflow server behind us: forwarding, look-ups of parents, and what its answers imply.
 
+pub mod early;
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;
 pub mod filter;
