@@ -10,15 +10,18 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use futures_util::FutureExt;
 use mlflow_edge_auth::access::{self, Caller, Capability, Grants, Kind, Permission, Resource, SignIn};
-use mlflow_edge_auth::request::json::Json;
+use mlflow_edge_auth::http::{Headers, Request};
+use mlflow_edge_auth::request::json::{Json, Wanted};
 use mlflow_edge_auth::request::query::Query;
-use mlflow_edge_auth::request::{graphql, path};
+use mlflow_edge_auth::request::{Call, Payload, Target, graphql, path};
+use mlflow_edge_auth::routes::{self, Need, Row, TABLE, Then};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
-use support::{ALICE, World, basic};
+use support::{ALICE, Bytes, World, basic};
 
 /// Tries a property that is written with `assert!`.
 fn check<S: Strategy>(cases: u32, inputs: S, property: impl Fn(S::Value)) {
@@ -475,6 +478,10 @@ const FIELDS: &[&str] = &[
 ];
 
 fn trees(numbers: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = Json> {
+    trees_of(numbers, FIELDS.iter().copied().map(str::to_owned).collect())
+}
+
+fn trees_of(numbers: impl Strategy<Value = String> + 'static, fields: Vec<String>) -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         1 => Just(Json::Null),
         1 => any::<bool>().prop_map(Json::Bool),
@@ -482,7 +489,7 @@ fn trees(numbers: impl Strategy<Value = String> + 'static) -> impl Strategy<Valu
         2 => any::<String>().prop_map(Json::Text),
         1 => "[\"\\\\/\u{0}-\u{1f}\u{7f}\u{2028}😀é]{0,6}".prop_map(Json::Text),
     ];
-    let key = || prop_oneof![3 => select(FIELDS).prop_map(str::to_owned), 1 => any::<String>()];
+    let key = move || prop_oneof![3 => select(fields.clone()), 1 => any::<String>()];
     leaf.prop_recursive(5, 40, 6, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Json::List),
@@ -516,6 +523,39 @@ fn same(ours: &Json, theirs: &serde_json::Value) -> bool {
     }
 }
 
+/// What [`WANTED`] leaves of a whole tree.
+fn pruned(tree: &Json) -> Json {
+    let prune = |(key, value): &(String, Json)| {
+        let is_key = |name: &str| key == name || *key == json_name(name);
+        let value = match WANTED.iter().find(|name| is_key(name.trim_end_matches("{}")))? {
+            name if name.ends_with("{}") => value.clone(),
+            _ => pruned(value),
+        };
+        Some((key.clone(), value))
+    };
+    match tree {
+        Json::Object(entries) => Json::Object(entries.iter().filter_map(prune).collect()),
+        Json::List(items) => Json::List(items.iter().map(pruned).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
+const WANTED: &[&str] = &["a", "experiment_id", "a_b_c", "x_", "name{}"];
+
+/// However little of a text is built, it is refused for the same fault, and tells of the same two spellings.
+fn is_read_alike_whatever_is_wanted(text: &str) {
+    let read = |wanted| Json::read(text.as_bytes(), wanted);
+    match (read(Wanted::All), read(Wanted::Fields(WANTED)), read(Wanted::Nothing)) {
+        (Ok(all), Ok(some), Ok(none)) => {
+            assert_eq!(pruned(&all.value), some.value, "{text}");
+            assert_eq!(all.two_spellings, some.two_spellings, "{text}");
+            assert_eq!(all.two_spellings, none.two_spellings, "{text}");
+        }
+        (Err(all), Err(some), Err(none)) => assert!(all == some && all == none, "{all}, {some}, {none}: {text}"),
+        readings => panic!("{readings:?} of {text}"),
+    }
+}
+
 #[test]
 fn json_is_read_as_serde_json_reads_it_or_refused() {
     #[rustfmt::skip]
@@ -541,6 +581,7 @@ fn json_is_read_as_serde_json_reads_it_or_refused() {
     ];
     let both = Cell::new(0);
     check(120_000, texts, |text| {
+        is_read_alike_whatever_is_wanted(&text);
         let words = ["NaN", "Infinity"].iter().any(|word| text.contains(word));
         match (Json::parse(text.as_bytes()), serde_json::from_str::<serde_json::Value>(&text)) {
             (Ok(ours), Ok(theirs)) => {
@@ -578,15 +619,18 @@ fn json_name(field: &str) -> String {
     name
 }
 
-fn holds_two_spellings(tree: &Json) -> bool {
+/// The first field, in the order of the text, that an object has in both spellings.
+fn two_spellings(tree: &Json) -> Option<&str> {
     match tree {
-        Json::List(items) => items.iter().any(holds_two_spellings),
+        Json::List(items) => items.iter().find_map(two_spellings),
         Json::Object(entries) => {
             let pair = |a: &str, b: &str| a != b && json_name(a) == b;
-            entries.iter().any(|(a, _)| entries.iter().any(|(b, _)| pair(a, b)))
-                || entries.iter().any(|(_, value)| holds_two_spellings(value))
+            let is_twice = |key: &str| entries.iter().any(|(other, _)| pair(key, other));
+            entries
+                .iter()
+                .find_map(|(key, value)| if is_twice(key) { Some(key.as_str()) } else { two_spellings(value) })
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -594,13 +638,63 @@ fn holds_two_spellings(tree: &Json) -> bool {
 fn every_field_in_two_spellings_is_found_and_nothing_else() {
     let found = Cell::new([0, 0]);
     check(30_000, trees("[0-9]"), |tree| {
-        let expected = holds_two_spellings(&tree);
-        assert_eq!(tree.two_spellings().is_some(), expected, "{}", tree.compact());
+        let expected = two_spellings(&tree);
+        let reading = Json::read(tree.compact().as_bytes(), Wanted::Nothing).unwrap();
+        assert_eq!(reading.two_spellings.as_deref(), expected, "{}", tree.compact());
         let mut counts = found.get();
-        counts[usize::from(expected)] += 1;
+        counts[usize::from(expected.is_some())] += 1;
         found.set(counts);
     });
     assert!(found.get().iter().all(|count| *count > 1_000), "{:?}: the property says too little", found.get());
+}
+
+/// The rows whose bodies are read, and sent as they came.
+fn rows_with_bodies() -> Vec<&'static Row> {
+    let all = TABLE.iter().copied().flatten();
+    all.filter(|row| !row.method.is_safe() && !matches!(row.then, Then::Stream | Then::Spans | Then::Serve(_)))
+        .collect()
+}
+
+/// A row, and a body made of what the row looks at in both spellings, of what the gate looks at beside it, and of others.
+fn bodies() -> impl Strategy<Value = (&'static Row, Json)> {
+    select(rows_with_bodies()).prop_flat_map(|row| {
+        let claims = if let Need::All(claims) = row.need { claims } else { &[] };
+        let steps = claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
+        let names = steps.map(|step| step.trim_end_matches(['[', ']', '{', '}'])).chain(["run_id", "model_id", "name"]);
+        let fields = names.flat_map(|name| [name.to_owned(), name.to_owned(), json_name(name)]);
+        let fields: Vec<String> = fields.chain(["key", "value"].map(str::to_owned)).collect();
+        let body = (select(fields.clone()), trees_of("[0-9]", fields)).prop_map(|(field, tree)| match tree {
+            Json::Object(_) => tree,
+            value => Json::Object(vec![(field, value)]),
+        });
+        (Just(row), body)
+    })
+}
+
+#[test]
+fn what_a_row_reads_of_a_body_is_all_that_matters_to_it() {
+    let config = World::with(&[]).config;
+    let told = Cell::new(0);
+    check(60_000, bodies(), |(row, body)| {
+        let text = body.compact();
+        let mut headers = Headers::default();
+        headers.append("Content-Type", "application/json");
+        let path = routes::paths(row).next().unwrap().replace(['{', '}', '*'], "");
+        let body = Some(Bytes(text.clone().into_bytes()));
+        let url = format!("http://gate{path}");
+        let request = Request { method: row.method, url, headers, body, client_certificate: None };
+        let target = Target::parse(&request, &config).unwrap();
+        let Ok(mut call) = target.read(request, 100_000, false).now_or_never().unwrap() else { return };
+        let asked = |call: &Call<Bytes>| {
+            let beside = ["run_id", "model_id", "name"].map(|name| format!("{:?}", call.optional(name)));
+            (format!("{:?}", call.demands()), beside)
+        };
+        let read = asked(&call);
+        call.payload = Payload::Json(text.clone().into_bytes(), Ok(Json::parse(text.as_bytes()).unwrap()));
+        assert_eq!(read, asked(&call), "{} {} with {text}", row.method.as_str(), row.path);
+        told.set(told.get() + usize::from(call.demands().is_ok_and(|demands| !demands.is_empty())));
+    });
+    assert!(told.get() > 2_000, "only {} bodies named something: the property says too little", told.get());
 }
 
 #[test]

@@ -2,14 +2,15 @@
 //!
 //! Python's `json` takes `NaN` and `Infinity`, and the last of two equal keys; protobuf's parser takes both
 //! `experiment_id` and `experimentId`. Here the literals are read too, since metrics hold them, but a key that
-//! stands twice is an error, and [`Json::two_spellings`] finds a field that is spelled two ways. Numbers keep their
-//! text, so that what is written again is what was read.
+//! stands twice is an error, and a [`Reading`] tells of a field that is spelled two ways. Numbers keep their text, so
+//! that what is written again is what was read.
+//!
+//! The whole text is always checked. What of it is built is for the caller to say ([`Wanted`]): a batch of a thousand
+//! metrics is read for the ids in it, and copying the rest of it would cost more than everything else that is done here.
 
-use std::collections::HashSet;
+mod parser;
+
 use std::fmt::Write;
-
-/// Deeper is refused; protobuf's own parser stops at 100.
-const DEEPEST: usize = 100;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,16 +37,54 @@ pub struct JsonError {
     offset: usize,
 }
 
+/// What of a text is built.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// All of it.
+    All,
+    /// All but those fields of objects, at any depth, that have none of these names in either spelling. Of a field
+    /// whose name has `{}` behind it all is built.
+    Fields(&'a [&'a str]),
+    /// None of it.
+    Nothing,
+}
+
+impl Wanted<'_> {
+    fn is_nothing(self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// What is wanted of the value under a key.
+    fn under(self, key: &str) -> Self {
+        let Self::Fields(names) = self else { return self };
+        let is_key = |name: &str| key == name || is_camel_case(key, name);
+        if names.iter().filter_map(|name| name.strip_suffix("{}")).any(is_key) {
+            return Self::All;
+        }
+        if names.iter().copied().any(is_key) { self } else { Self::Nothing }
+    }
+}
+
+/// What a text says.
+#[derive(Debug, PartialEq)]
+pub struct Reading {
+    /// Its value, as much of it as was wanted.
+    pub value: Json,
+    /// The first field that some object, at any depth, wanted or not, spells both ways.
+    pub two_spellings: Option<String>,
+}
+
 impl Json {
     /// Reads a whole text: UTF-8, one value, white space around it.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        Self::read(bytes, Wanted::All).map(|reading| reading.value)
+    }
+
+    /// The same, but builds only what is wanted. A text that is no JSON is refused wherever the fault is.
+    pub fn read(bytes: &[u8], wanted: Wanted<'_>) -> Result<Reading, JsonError> {
         let text =
             std::str::from_utf8(bytes).map_err(|e| JsonError { problem: "not UTF-8", offset: e.valid_up_to() })?;
-        let mut parser = Parser { text, at: 0 };
-        parser.space();
-        let value = parser.value(0)?;
-        parser.space();
-        if parser.at < text.len() { parser.fail("something after the value") } else { Ok(value) }
+        parser::read(text, wanted)
     }
 
     /// The value under a key of an object, by exactly this name.
@@ -65,8 +104,11 @@ impl Json {
     }
 
     /// The value of a protobuf field in either spelling: `run_id` or `runId`. `null` is as good as absent.
+    #[inline(never)] // it is asked for in so many places that copies of it make the Worker larger
     pub fn field(&self, name: &str) -> Option<&Json> {
-        self.get(name).or_else(|| self.get(&camel_case(name))).filter(|value| **value != Self::Null)
+        let Self::Object(entries) = self else { return None };
+        let spelled = || entries.iter().find(|(key, _)| is_camel_case(key, name)).map(|(_, value)| value);
+        self.get(name).or_else(spelled).filter(|value| **value != Self::Null)
     }
 
     /// The value at the end of a path of fields.
@@ -93,8 +135,7 @@ impl Json {
     /// Puts a field, in the spelling that is there.
     pub fn set(&mut self, name: &str, value: Json) {
         let Self::Object(entries) = self else { return };
-        let camel = camel_case(name);
-        match entries.iter_mut().find(|(k, _)| k == name || *k == camel) {
+        match entries.iter_mut().find(|(key, _)| key == name || is_camel_case(key, name)) {
             Some((_, old)) => *old = value,
             None => entries.push((name.to_owned(), value)),
         }
@@ -103,21 +144,7 @@ impl Json {
     /// Takes a field out, in whatever spelling.
     pub fn remove(&mut self, name: &str) {
         let Self::Object(entries) = self else { return };
-        let camel = camel_case(name);
-        entries.retain(|(key, _)| *key != name && *key != camel);
-    }
-
-    /// A field that some object of this value spells both ways, at any depth.
-    pub fn two_spellings(&self) -> Option<&str> {
-        match self {
-            Self::List(items) => items.iter().find_map(Self::two_spellings),
-            Self::Object(entries) => entries.iter().find_map(|(key, value)| {
-                let camel = camel_case(key);
-                let twice = camel != *key && entries.iter().any(|(other, _)| *other == camel);
-                if twice { Some(key.as_str()) } else { value.two_spellings() }
-            }),
-            _ => None,
-        }
+        entries.retain(|(key, _)| key != name && !is_camel_case(key, name));
     }
 
     /// Writes it as MLflow does: two blanks of indent.
@@ -153,17 +180,20 @@ impl Json {
 }
 
 /// `experiment_id` to `experimentId`, as protobuf derives a field's JSON name.
-fn camel_case(name: &str) -> String {
+fn camel_case(name: &str) -> impl Iterator<Item = char> {
     let mut upper = false;
-    name.chars()
-        .filter_map(|c| {
-            if c == '_' {
-                upper = true;
-                return None;
-            }
-            Some(if std::mem::take(&mut upper) { c.to_ascii_uppercase() } else { c })
-        })
-        .collect()
+    name.chars().filter_map(move |c| {
+        if c == '_' {
+            upper = true;
+            return None;
+        }
+        Some(if std::mem::take(&mut upper) { c.to_ascii_uppercase() } else { c })
+    })
+}
+
+/// Whether a key is the JSON name of this field.
+fn is_camel_case(key: &str, name: &str) -> bool {
+    key.len() <= name.len() && camel_case(name).eq(key.chars())
 }
 
 fn write_items<T>(
@@ -208,216 +238,9 @@ fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Parser<'_> {
-    fn fail<T>(&self, problem: &'static str) -> Result<T, JsonError> {
-        Err(JsonError { problem, offset: self.at })
-    }
-
-    fn rest(&self) -> &str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// Whether the next byte is this one, which is then behind us.
-    fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
-        if depth > DEEPEST {
-            return self.fail("nested too deeply");
-        }
-        match self.peek() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.list(depth),
-            Some(b'"') => self.string().map(Json::Text),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => self.word(),
-        }
-    }
-
-    fn word(&mut self) -> Result<Json, JsonError> {
-        let words = [
-            ("null", Json::Null),
-            ("true", Json::Bool(true)),
-            ("false", Json::Bool(false)),
-            ("NaN", Json::Number("NaN".to_owned())),
-            ("Infinity", Json::Number("Infinity".to_owned())),
-        ];
-        for (word, value) in words {
-            if self.rest().starts_with(word) {
-                self.at += word.len();
-                return Ok(value);
-            }
-        }
-        self.fail("not a value")
-    }
-
-    fn digits(&mut self) -> usize {
-        let count = self.rest().bytes().take_while(u8::is_ascii_digit).count();
-        self.at += count;
-        count
-    }
-
-    fn number(&mut self) -> Result<Json, JsonError> {
-        let start = self.at;
-        self.eat(b'-');
-        if self.rest().starts_with("Infinity") {
-            self.at += "Infinity".len();
-            return Ok(Json::Number("-Infinity".to_owned()));
-        }
-        let leading_zero = self.peek() == Some(b'0');
-        let whole = self.digits();
-        if whole == 0 || (leading_zero && whole > 1) {
-            return self.fail("not a number");
-        }
-        if self.eat(b'.') && self.digits() == 0 {
-            return self.fail("not a number");
-        }
-        if self.eat(b'e') || self.eat(b'E') {
-            let _sign = self.eat(b'-') || self.eat(b'+');
-            if self.digits() == 0 {
-                return self.fail("not a number");
-            }
-        }
-        Ok(Json::Number(self.text.get(start..self.at).unwrap_or_default().to_owned()))
-    }
-
-    fn list(&mut self, depth: usize) -> Result<Json, JsonError> {
-        self.at += 1;
-        let mut items = Vec::new();
-        self.space();
-        if self.eat(b']') {
-            return Ok(Json::List(items));
-        }
-        loop {
-            self.space();
-            items.push(self.value(depth + 1)?);
-            self.space();
-            if self.eat(b']') {
-                return Ok(Json::List(items));
-            }
-            if !self.eat(b',') {
-                return self.fail("no comma between items");
-            }
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
-        self.at += 1;
-        let mut entries: Vec<(String, Json)> = Vec::new();
-        let mut keys = HashSet::new();
-        self.space();
-        if self.eat(b'}') {
-            return Ok(Json::Object(entries));
-        }
-        loop {
-            self.space();
-            if self.peek() != Some(b'"') {
-                return self.fail("no key");
-            }
-            let key = self.string()?;
-            if !keys.insert(key.clone()) {
-                return self.fail("a key that stands twice");
-            }
-            self.space();
-            if !self.eat(b':') {
-                return self.fail("no colon after a key");
-            }
-            self.space();
-            entries.push((key, self.value(depth + 1)?));
-            self.space();
-            if self.eat(b'}') {
-                return Ok(Json::Object(entries));
-            }
-            if !self.eat(b',') {
-                return self.fail("no comma between entries");
-            }
-        }
-    }
-
-    fn string(&mut self) -> Result<String, JsonError> {
-        self.at += 1;
-        let mut text = String::new();
-        loop {
-            let plain = self.rest().bytes().take_while(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f)).count();
-            text.push_str(self.text.get(self.at..self.at + plain).unwrap_or_default());
-            self.at += plain;
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(text);
-                }
-                Some(b'\\') => text.push(self.escape()?),
-                Some(_) => return self.fail("a control character in a string"),
-                None => return self.fail("a string without end"),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, JsonError> {
-        self.at += 2;
-        let Some(escaped) = self.text.as_bytes().get(self.at - 1) else {
-            return self.fail("a string without end");
-        };
-        Ok(match escaped {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode(),
-            _ => return self.fail("an unknown escape"),
-        })
-    }
-
-    /// `\uXXXX`, or two of them that make a pair. Half a pair is no character: refused.
-    fn unicode(&mut self) -> Result<char, JsonError> {
-        let first = self.hex()?;
-        let code = if (0xd800..0xdc00).contains(&first) && self.rest().starts_with("\\u") {
-            self.at += 2;
-            let second = self.hex()?;
-            if !(0xdc00..0xe000).contains(&second) {
-                return self.fail("half a surrogate pair");
-            }
-            0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
-        } else {
-            first
-        };
-        char::from_u32(code).map_or_else(|| self.fail("half a surrogate pair"), Ok)
-    }
-
-    fn hex(&mut self) -> Result<u32, JsonError> {
-        let digits = self.text.get(self.at..self.at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
-        let Some(code) = digits.and_then(|d| u32::from_str_radix(d, 16).ok()) else {
-            return self.fail("an unknown escape");
-        };
-        self.at += 4;
-        Ok(code)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::parser::FEW;
     use super::*;
 
     fn parse(text: &str) -> Result<Json, JsonError> {
@@ -477,12 +300,48 @@ mod tests {
     }
 
     #[test]
+    fn an_object_may_have_any_number_of_keys_but_each_only_once() {
+        let object = |keys: &[String]| format!("{{\"{}\":0}}", keys.join("\":0,\""));
+        for count in [1, 2, FEW - 1, FEW, FEW + 1, FEW + 2, 5 * FEW] {
+            let keys: Vec<String> = (0..count).map(|n| format!("key_{n}")).collect();
+            let read =
+                |more: &str| Json::read(object(&[&keys[..], &[more.to_owned()]].concat()).as_bytes(), Wanted::All);
+            assert_eq!(read("more").map(|reading| reading.two_spellings), Ok(None), "{count}");
+            for key in [&keys[0], &keys[count / 2], &keys[count - 1]] {
+                assert_eq!(read(key).unwrap_err().problem, "a key that stands twice", "{count}");
+                assert!(read(&key.replace('_', "\\u005f")).is_err(), "{count}");
+                let camel: String = camel_case(key).collect();
+                assert_eq!(read(&camel).unwrap().two_spellings.as_ref(), Some(key), "{count}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_checked_but_not_built() {
+        let text = r#"{"a":{"b_c":[1,{"b_c":"x","d":"\u00e9\n"}],"m":{"k":{"d":NaN}}},"bC":2,"d":[null,-1.5e3]}"#;
+        let built = |wanted| Json::read(text.as_bytes(), wanted).unwrap().value.compact();
+        assert_eq!(built(Wanted::All), parse(text).unwrap().compact());
+        assert_eq!(built(Wanted::Fields(&["a", "b_c"])), r#"{"a":{"b_c":[1,{"b_c":"x"}]},"bC":2}"#);
+        assert_eq!(built(Wanted::Fields(&["m", "a", "m{}"])), r#"{"a":{"m":{"k":{"d":NaN}}}}"#);
+        assert_eq!(built(Wanted::Fields(&[])), "{}");
+        for bad in [r#"{"d":01}"#, r#"{"d":"\x"}"#, r#"{"d":{"a":1,"a":1}}"#, r#"{"d":[1,]}"#, r#"{"d":"\ud800"}"#] {
+            assert_eq!(
+                Json::read(bad.as_bytes(), Wanted::Fields(&["a"])).unwrap_err(),
+                parse(bad).unwrap_err(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
     fn a_field_has_two_spellings_but_not_at_once() {
         let one = parse(r#"{"runId":"a","b":{"experiment_id":"1"}}"#).unwrap();
         assert_eq!(one.field("run_id"), Some(&Json::Text("a".into())));
         assert_eq!(one.at(&["b", "experiment_id"]), Some(&Json::Text("1".into())));
-        assert_eq!(one.two_spellings(), None);
-        let both = parse(r#"{"x":[{"experiment_id":"1","experimentId":"2"}]}"#).unwrap();
-        assert_eq!(both.two_spellings(), Some("experiment_id"));
+        let twice = |text: &str| Json::read(text.as_bytes(), Wanted::Nothing).unwrap().two_spellings;
+        assert_eq!(twice(r#"{"runId":"a","b":{"experiment_id":"1"}}"#), None);
+        assert_eq!(twice(r#"{"x":[{"experiment_id":"1","experimentId":"2"}]}"#).as_deref(), Some("experiment_id"));
+        assert_eq!(twice(r#"{"a_b":{"c_d":1,"cD":1},"aB":1}"#).as_deref(), Some("a_b"));
+        assert_eq!(twice(r#"{"x":{"c_d":1,"cD":1},"a_b":1,"aB":1}"#).as_deref(), Some("c_d"));
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
 use crate::origin::early::Early;
 use crate::routes::{self, Found, Need, Row, Then};
-use json::Json;
+use json::{Json, Reading, Wanted};
 use query::Query;
 pub use subject::{Demand, Subject};
 
@@ -82,7 +82,7 @@ impl Target {
                         let outline = otlp::outline(&bytes, content_type.as_deref(), encoding, limit)?;
                         Payload::Json(bytes, Ok(outline))
                     }
-                    then => read_json(bytes, self.method, content_type.as_deref(), matches!(then, Then::Serve(_)))?,
+                    _ => read_json(bytes, row, content_type.as_deref())?,
                 }
             }
         };
@@ -133,7 +133,8 @@ pub enum Payload<S> {
     Stream(S),
     /// Read only because a signature covers it.
     Held(Vec<u8>),
-    /// Read: the bytes that are forwarded, and what they say (of spans in OTLP, an outline as JSON).
+    /// Read: the bytes that are forwarded, and what they say of anything that the row is about (of spans in OTLP, an
+    /// outline as JSON).
     Json(Vec<u8>, std::result::Result<Json, Unreadable>),
 }
 
@@ -197,9 +198,10 @@ fn too_large(error: StreamError) -> Refusal {
     }
 }
 
-fn read_json<S>(bytes: Vec<u8>, method: Method, content_type: Option<&str>, ours: bool) -> Result<Payload<S>> {
+fn read_json<S>(bytes: Vec<u8>, row: &Row, content_type: Option<&str>) -> Result<Payload<S>> {
+    let ours = matches!(row.then, Then::Serve(_));
     let is_json = content_type.is_some_and(is_json_type);
-    if (ours && !is_json) || (!bytes.is_empty() && !is_json && method != Method::Delete) {
+    if (ours && !is_json) || (!bytes.is_empty() && !is_json && row.method != Method::Delete) {
         return Ok(Payload::Json(bytes, Err(Unreadable::WrongType)));
     }
     if bytes.is_empty() && !ours {
@@ -211,23 +213,23 @@ fn read_json<S>(bytes: Vec<u8>, method: Method, content_type: Option<&str>, ours
         }
         Err(Refusal::invalid(format!("The request body is not a JSON object that can be read in one way: {error}.")))
     };
-    let (bytes, json) = match Json::parse(&bytes) {
+    let names = values::looked_at(row);
+    let wanted = names.as_deref().map_or(Wanted::All, Wanted::Fields);
+    let (bytes, reading) = match Json::read(&bytes, wanted) {
         // Clients before MLflow 1.0 encoded the body twice; the origin decodes it twice.
-        Ok(Json::Text(inner)) => {
+        Ok(Reading { value: Json::Text(inner), .. }) => {
             let inner = inner.into_bytes();
-            let json = Json::parse(&inner);
-            (inner, json)
+            let reading = Json::read(&inner, wanted);
+            (inner, reading)
         }
-        json => (bytes, json),
+        reading => (bytes, reading),
     };
-    match json {
-        Ok(json @ Json::Object(_)) => match json.two_spellings().filter(|_| !ours) {
-            None => Ok(Payload::Json(bytes, Ok(json))),
-            Some(name) => {
-                Err(Refusal::invalid(format!("Request specifies '{name}' in two spellings; provide only one of them.")))
-            }
-        },
-        Ok(Json::Null) if !ours => Ok(Payload::Json(bytes, Ok(Json::Object(Vec::new())))),
+    match reading {
+        Ok(Reading { value: Json::Object(_), two_spellings: Some(name) }) if !ours => {
+            Err(Refusal::invalid(format!("Request specifies '{name}' in two spellings; provide only one of them.")))
+        }
+        Ok(Reading { value: json @ Json::Object(_), .. }) => Ok(Payload::Json(bytes, Ok(json))),
+        Ok(Reading { value: Json::Null, .. }) if !ours => Ok(Payload::Json(bytes, Ok(Json::Object(Vec::new())))),
         Ok(_) => unreadable(bytes, &"another value"),
         Err(error) => unreadable(bytes, &error),
     }

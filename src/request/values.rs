@@ -4,10 +4,29 @@ use super::json::Json;
 use super::{Call, Payload};
 use crate::error::{Refusal, Result};
 use crate::http::Method;
-use crate::routes::{Count, Field};
+use crate::routes::{Count, Field, Need, Row, Then};
 
 /// More ids than this are not looked at in one request.
 const MOST_NAMED: usize = 1000;
+
+/// What a body is asked for beside the fields of its row: the run and the logged model of a location, and the name that
+/// a settlement is about.
+const BESIDE: &[&str] = &["run_id", "model_id", "name"];
+
+/// The names of all fields that are looked at in a body of this row, as [`super::json::Wanted`] takes them. `None` if
+/// there may be any: where the body is written anew, read as a whole, or answered here.
+pub fn looked_at(row: &Row) -> Option<Vec<&'static str>> {
+    if !matches!(row.then, Then::Forward | Then::Judge(_) | Then::Learn(..) | Then::Conceal(_) | Then::Settle(_)) {
+        return None;
+    }
+    let claims = match row.need {
+        Need::All(claims) => claims,
+        Need::Nobody | Need::Login | Need::Admin => &[],
+        Need::Oneself(_) | Need::GraphQl => return None,
+    };
+    let steps = claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
+    Some(steps.map(|step| step.strip_suffix("[]").unwrap_or(step)).chain(BESIDE.iter().copied()).collect())
+}
 
 impl<S> Call<S> {
     /// Every value of a field, from the one place where the origin reads it.
