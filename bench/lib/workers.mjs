@@ -17,7 +17,9 @@ const modules = (...files) =>
 
 export const SCRIPTS = {
   ours: modules("build/index.js", "build/index_bg.wasm"),
-  counting: modules("bench/workers/counting.js", "build/index.js", "build/index_bg.wasm"),
+  counting: modules("bench/workers/counting.js", "bench/workers/d1.js", "build/index.js", "build/index_bg.wasm"),
+  distant: modules("bench/workers/distant.js", "bench/workers/d1.js", "build/index.js", "build/index_bg.wasm"),
+  weighed: modules("bench/workers/weighed.js", "build/index.js", "build/index_bg.wasm"),
   rust: modules("bench/passthrough/build/index.js", "bench/passthrough/build/index_bg.wasm"),
   javascript: modules("bench/workers/passthrough.js"),
   javascriptWithD1: modules("bench/workers/passthrough-d1.js"),
@@ -30,8 +32,8 @@ export function basic({ name, password }) {
   return `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
 }
 
-/** A workerd of its own with one Worker in it; `folder` keeps its D1. */
-export async function startWorker(script, origin, folder) {
+/** A workerd of its own with one Worker in it; `folder` keeps its D1, `variables` are beside the usual ones. */
+export async function startWorker(script, origin, folder, variables = {}) {
   const others = childrenCalled("workerd");
   const miniflare = new Miniflare(convertV4MiniflareOptions({
     name: "bench",
@@ -46,6 +48,7 @@ export async function startWorker(script, origin, folder) {
       SECRET_KEY: "0123456789abcdef0123456789abcdef",
       DEFAULT_PERMISSION: "NO_PERMISSIONS",
       SUBREQUEST_LIMIT: "1000",
+      ...variables,
     },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     stripCfConnectingIp: false, // would be one more Worker behind ours

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 
 import { load } from "../lib/load.mjs";
 import { startStub } from "../lib/origins.mjs";
-import { memory } from "../lib/processes.mjs";
+import { memory as memoryOf } from "../lib/processes.mjs";
 import { alternate, paired, summary } from "../lib/stats.mjs";
 import { BUILD, USER, applySchema, basic, createUser, startWorker } from "../lib/workers.mjs";
 
@@ -38,35 +38,10 @@ export async function measureWeight({ rounds, requests, artifactPieces, folder, 
     compiled.push(performance.now() - begun);
   }
 
-  const worker = await startWorker("ours", stub.url, join(folder, "memory"));
-  await applySchema(worker);
-  await createUser(worker.url, "1");
-  const headers = { authorization: basic(USER) };
-  const points = [{ when: "after the first requests", ...memory(worker.pid) }];
-  const point = (when) => points.push({ when, ...memory(worker.pid) });
-  say(`memory: ${requests} requests`);
-  const request = { method: "GET", path: "/api/2.0/mlflow/experiments/get?experiment_id=1" };
-  for (let done = 0; done < requests; ) {
-    done += (await load({ url: worker.url, headers, request, connections: 16, seconds: Math.min(5, requests / 1000) })).count;
-    if (done >= requests) point(`after ${done.toLocaleString("en")} requests`);
-  }
-  const megabytes = (artifactPieces * PIECE) / MIB;
-  say(`memory: ${megabytes} MiB up, then down`);
-  const body = Buffer.alloc(PIECE, 7);
-  for (let n = 0; n < artifactPieces; n++) {
-    const answer = await fetch(`${worker.url}${ARTIFACTS}/piece-${n}`, { method: "PUT", headers, body });
-    if (answer.status !== 200) throw new Error(`an upload was answered with ${answer.status}`);
-    await answer.arrayBuffer();
-  }
-  point(`after ${megabytes} MiB of uploads`);
-  for (let n = 0; n < artifactPieces; n++) {
-    const answer = await fetch(`${worker.url}${ARTIFACTS}/${PIECE}`, { headers });
-    let received = 0;
-    for await (const chunk of answer.body) received += chunk.length;
-    if (received !== PIECE) throw new Error(`of a download of ${PIECE} bytes ${received} came`);
-  }
-  point(`after ${megabytes} MiB of downloads`);
-  await worker.stop();
+  const memory = {
+    ours: await remember({ script: "weighed", stub, folder, requests, artifactPieces, say }),
+    javascript: await remember({ script: "javascriptWithD1", stub, folder, requests, artifactPieces: 0, say }),
+  };
 
   return {
     sizes,
@@ -76,6 +51,53 @@ export async function measureWeight({ rounds, requests, artifactPieces, folder, 
       added: paired(started.ours, started.javascript, (a, b) => a - b),
       compile: summary(compiled),
     },
-    memory: points,
+    memory,
   };
+}
+
+/**
+ * The memory of a Worker after a quarter of the requests, a half and so on. What it takes at first is its working set:
+ * V8 collects garbage only when there is some. What a leak would do is grow on.
+ */
+async function remember({ script, stub, folder, requests, artifactPieces, say }) {
+  const worker = await startWorker(script, stub.url, join(folder, `memory-${script}`));
+  await applySchema(worker);
+  if (script === "weighed") await createUser(worker.url, "1");
+  else await worker.miniflare.getD1Database("DB").then((d1) => d1.exec("INSERT INTO users (username, password_hash) VALUES ('reader', '')"));
+  const headers = { authorization: basic(USER) };
+  const points = [];
+  const point = async (when) => {
+    const wasm = script === "weighed" && (await (await fetch(`${worker.url}/wasm-memory`)).json()) / MIB;
+    points.push({ when, ...memoryOf(worker.pid), wasm });
+  };
+  const request = { method: "GET", path: "/api/2.0/mlflow/experiments/get?experiment_id=1" };
+  say(`memory: ${requests} requests`);
+  let done = 0;
+  for (const share of [0.01, 0.25, 0.5, 0.75, 1]) {
+    while (done < share * requests) {
+      done += (await load({ url: worker.url, headers, request, connections: 16, seconds: Math.min(3, requests / 1000) })).count;
+    }
+    await point(`after ${done.toLocaleString("en")} requests`);
+  }
+  const megabytes = (artifactPieces * PIECE) / MIB;
+  if (artifactPieces) say(`memory: ${megabytes} MiB up, then down`);
+  for (const [way, transfer] of artifactPieces ? Object.entries({ uploads: upload, downloads: download }) : []) {
+    for (let n = 0; n < artifactPieces; n++) await transfer(worker.url, headers, n);
+    await point(`after ${megabytes} MiB of ${way}`);
+  }
+  await worker.stop();
+  return points;
+}
+
+async function upload(url, headers, n) {
+  const answer = await fetch(`${url}${ARTIFACTS}/piece-${n}`, { method: "PUT", headers, body: Buffer.alloc(PIECE, 7) });
+  if (answer.status !== 200) throw new Error(`an upload was answered with ${answer.status}`);
+  await answer.arrayBuffer();
+}
+
+async function download(url, headers) {
+  const answer = await fetch(`${url}${ARTIFACTS}/${PIECE}`, { headers });
+  let received = 0;
+  for await (const chunk of answer.body) received += chunk.length;
+  if (received !== PIECE) throw new Error(`of a download of ${PIECE} bytes ${received} came`);
 }
