@@ -54,7 +54,10 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let target = Target::parse(&request, self.config);
         if target.as_ref().is_ok_and(Target::is_public) {
             let mut call = target?.read(request, self.config.body_limit, false).await?;
-            return self.forward(&mut call, None).await;
+            return match call.row {
+                Some(Row { then: Then::Cache, .. }) => self.public_file(&mut call).await,
+                _ => self.forward(&mut call, None).await,
+            };
         }
         let presented = presented::read(&request, self.config)?;
         let headers = request.headers.clone();

@@ -20,25 +20,31 @@ thread_local! {
 }
 
 #[event(fetch)]
-async fn fetch(request: worker::Request, env: Env, _context: Context) -> Result<worker::Response> {
+async fn fetch(request: worker::Request, env: Env, context: Context) -> Result<worker::Response> {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let config = CONFIG.with(|cell| cell.get_or_init(|| Rc::new(Config::parse(variable))).clone());
     to_runtime(match config.as_ref() {
         Ok(config) => match isolate() {
-            Some(isolate) => answer(request, &env, config, &isolate).await?,
+            Some(isolate) => answer(request, &env, &context, config, &isolate).await?,
             None => misconfigured("the platform gives no randomness"),
         },
         Err(problem) => misconfigured(problem),
     })
 }
 
-async fn answer(request: worker::Request, env: &Env, config: &Config, isolate: &Isolate) -> Result<Response<JsStream>> {
+async fn answer(
+    request: worker::Request,
+    env: &Env,
+    context: &Context,
+    config: &Config,
+    isolate: &Isolate,
+) -> Result<Response<JsStream>> {
     let edge = WorkerEdge(env);
     let gate = Gate {
         config,
         edge: &edge,
         directory: Directory(D1(env.d1("DB")?)),
-        origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds },
+        origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds, context },
         isolate,
         now: worker::Date::now().as_millis() / 1000,
         random,

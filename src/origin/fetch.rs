@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::{AbortController, Cache, Fetch, RequestInit, RequestRedirect, ResponseBody};
+use worker::{AbortController, Cache, Context, Fetch, RequestInit, RequestRedirect, ResponseBody};
 
-use super::{Origin, OriginError, OriginRequest};
+use super::{Origin, OriginError, OriginRequest, edge_cache};
 use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
 use crate::request::path::percent_encode;
 
@@ -39,6 +39,8 @@ pub struct FetchOrigin<'a> {
     pub base: &'a str,
     /// How long an answer may take to begin; an upload that streams has no bound here.
     pub timeout_seconds: u32,
+    /// Lets work go on after the answer.
+    pub context: &'a Context,
 }
 
 impl Origin for FetchOrigin<'_> {
@@ -77,15 +79,7 @@ impl Origin for FetchOrigin<'_> {
                 }
             }
         };
-        let (head, body) = answer.map_err(unreachable)?.into_parts();
-        let head = head.empty();
-        let headers = from_js(head.headers());
-        let body = match body {
-            ResponseBody::Empty => Body::Empty,
-            ResponseBody::Body(bytes) => Body::Bytes(bytes),
-            ResponseBody::Stream(stream) => Body::Stream(JsStream(stream)),
-        };
-        Ok(Response { status: head.status_code(), headers, body })
+        Ok(answer_of(answer.map_err(unreachable)?))
     }
 
     async fn recall(&self, key: &str) -> Option<Vec<u8>> {
@@ -100,6 +94,14 @@ impl Origin for FetchOrigin<'_> {
             let _ = Cache::open(CACHE.to_owned()).await.put(self.cache_key(key), kept.fixed(fact)).await;
         }
     }
+
+    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<JsStream>> {
+        edge_cache::get(&edge_cache::address(self.base, key), conditions).await.ok()?
+    }
+
+    fn keep(&self, key: &str, answer: Response<JsStream>) -> Response<JsStream> {
+        edge_cache::put(self.context, edge_cache::address(self.base, key), answer)
+    }
 }
 
 /// A cache of the data centre's that holds nothing else.
@@ -110,6 +112,19 @@ impl FetchOrigin<'_> {
     fn cache_key(&self, key: &str) -> String {
         format!("https://parents.invalid/{}/{key}", percent_encode(self.base, ""))
     }
+}
+
+/// An answer of the runtime's, its body unread.
+pub fn answer_of(answer: worker::Response) -> Response<JsStream> {
+    let (head, body) = answer.into_parts();
+    let head = head.empty();
+    let headers = from_js(head.headers());
+    let body = match body {
+        ResponseBody::Empty => Body::Empty,
+        ResponseBody::Body(bytes) => Body::Bytes(bytes),
+        ResponseBody::Stream(stream) => Body::Stream(JsStream(stream)),
+    };
+    Response { status: head.status_code(), headers, body }
 }
 
 fn method(method: Method) -> worker::Method {

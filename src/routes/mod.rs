@@ -170,6 +170,9 @@ pub enum Then {
     Forward,
     /// To the origin; the body is not looked at, ids are in path or query.
     Stream,
+    /// From the data centre's cache, or to the origin, whose answer is kept there if it says that everybody may have it.
+    /// Only for a GET that needs no login.
+    Cache,
     /// To the origin, and its answer names the experiment here (`[]` is each item of a list): decided before a byte
     /// of it leaves.
     Judge(&'static [&'static str]),
@@ -252,7 +255,7 @@ mod words {
     pub(super) use super::Claim::{Delete, Manage, Read, Update};
     use super::Need;
     pub(super) use super::Need::{Admin, All, Login, Nobody, Oneself};
-    pub(super) use super::Then::{Conceal, Filter, Forward, Judge, Learn, Narrow, Serve, Settle, Stream};
+    pub(super) use super::Then::{Cache, Conceal, Filter, Forward, Judge, Learn, Narrow, Serve, Settle, Stream};
     pub(super) use super::{Count, Endpoint, Field, Listing, Names, Part, Row, Settlement, Then};
     use crate::http::Method;
 

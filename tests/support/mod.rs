@@ -160,7 +160,9 @@ pub struct Mlflow {
     pub seen: RefCell<Vec<Seen>>,
     pub script: RefCell<Option<Script>>,
     pub answer_headers: RefCell<Vec<(String, String)>>,
-    /// What the data centre remembers.
+    /// Answers that the data centre keeps.
+    pub kept: RefCell<std::collections::HashMap<String, (Headers, Vec<u8>)>>,
+    /// Facts that the data centre remembers.
     pub cache: RefCell<std::collections::HashMap<String, Vec<u8>>>,
     /// Names of registered models, ids of experiments: what a search finds.
     pub rows: RefCell<Vec<String>>,
@@ -325,6 +327,21 @@ impl Origin for &Mlflow {
 
     async fn remember(&self, key: &str, fact: Vec<u8>) {
         self.cache.borrow_mut().insert(key.to_owned(), fact);
+    }
+
+    /// Of the conditions it knows If-None-Match, with one strong tag.
+    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Bytes>> {
+        let (headers, body) = self.kept.borrow().get(key).cloned()?;
+        let is_known = conditions.get("if-none-match").is_some_and(|tag| headers.get("etag") == Some(tag));
+        let (status, body) = if is_known { (304, Body::Empty) } else { (200, Body::Stream(Bytes(body))) };
+        Some(Response { status, headers, body })
+    }
+
+    fn keep(&self, key: &str, mut answer: Response<Bytes>) -> Response<Bytes> {
+        let Body::Stream(Bytes(body)) = answer.body else { panic!("a body that no stream is") };
+        self.kept.borrow_mut().insert(key.to_owned(), (answer.headers.clone(), body.clone()));
+        answer.body = Body::Stream(Bytes(body));
+        answer
     }
 }
 
