@@ -24,6 +24,10 @@ pub struct Config {
     pub admin_password: Option<Secret>,
     /// `ALLOW_DEFAULT_PASSWORD`: `true` lets `password1234` through; for a laptop only.
     pub allow_default_password: bool,
+    /// `AUTH_CACHE_TTL_SECONDS`: for so long an answer of D1 about a login and its grants is good; 0 asks each time.
+    pub auth_cache_ttl_seconds: u32,
+    /// `FORWARD_EARLY`: reads of callers whose login was verified before go to the origin beside the D1 statement.
+    pub forward_early: bool,
     /// `DEFAULT_PERMISSION`: what a user without a grant holds on every resource.
     pub default_permission: Permission,
     /// `PASSWORD_HASH`: how new passwords are hashed.
@@ -68,7 +72,12 @@ impl Config {
             subrequest_limit: number(&get, "SUBREQUEST_LIMIT", 50)?,
             admin_username: get("ADMIN_USERNAME").unwrap_or_else(|| "admin".to_owned()),
             admin_password: secret("ADMIN_PASSWORD"),
-            allow_default_password: flag(&get, "ALLOW_DEFAULT_PASSWORD")?,
+            allow_default_password: flag(&get, "ALLOW_DEFAULT_PASSWORD", false)?,
+            auth_cache_ttl_seconds: match get("AUTH_CACHE_TTL_SECONDS").as_deref() {
+                Some("0") => 0,
+                _ => number(&get, "AUTH_CACHE_TTL_SECONDS", 0)?,
+            },
+            forward_early: flag(&get, "FORWARD_EARLY", true)?,
             default_permission: match get("DEFAULT_PERMISSION") {
                 None => Permission::Read,
                 Some(name) => Permission::parse(&name)
@@ -80,7 +89,7 @@ impl Config {
                     .ok_or_else(|| format!("PASSWORD_HASH is not a method that we can compute: '{text}'."))?,
             },
             password_min_length: number(&get, "PASSWORD_MIN_LENGTH", 12)? as usize,
-            require_current_password: flag(&get, "REQUIRE_CURRENT_PASSWORD")?,
+            require_current_password: flag(&get, "REQUIRE_CURRENT_PASSWORD", false)?,
             sign_in_tries: number(&get, "SIGN_IN_TRIES", 10)?,
             trust_client_cert: match get("TRUST_CLIENT_CERT").as_deref() {
                 None => None,
@@ -114,9 +123,10 @@ fn number(get: &impl Fn(&str) -> Option<String>, name: &str, default: u32) -> Re
     })
 }
 
-fn flag(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool, String> {
+fn flag(get: &impl Fn(&str) -> Option<String>, name: &str, default: bool) -> Result<bool, String> {
     match get(name).as_deref() {
-        None | Some("false") => Ok(false),
+        None => Ok(default),
+        Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(other) => Err(format!("{name} must be true or false, not '{other}'.")),
     }

@@ -161,6 +161,11 @@ impl Refusal {
         matches!(self.told, Told::Missing(_) | Told::Page(Page::UnsupportedMediaType))
     }
 
+    /// Whether the login was refused.
+    pub fn is_unauthenticated(&self) -> bool {
+        matches!(self.told, Told::Unauthenticated)
+    }
+
     /// Whether it says that the caller may not do this.
     pub fn is_denial(&self) -> bool {
         matches!(self.told, Told::Denied)

@@ -1,10 +1,12 @@
 //! The gate: the way of a request, from top to bottom.
 
+use futures_util::future::join;
+
 use crate::access::{self, Caller, Grants, Resource, SignIn};
 use crate::config::Config;
 use crate::directory::{Database, Directory};
 use crate::error::{Page, Refusal, Result};
-use crate::http::{Body, Headers, Method, Request, Response};
+use crate::http::{Body, Method, Request, Response};
 use crate::identity::edge::Edge;
 use crate::identity::presented::{self, Presented};
 use crate::isolate::Isolate;
@@ -60,9 +62,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             };
         }
         let presented = presented::read(&request, self.config)?;
-        let headers = request.headers.clone();
+        let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
         let held = matches!(presented, Presented::Signature(_));
-        let call = match target {
+        let mut call = match target {
             Ok(target) => target.read(request, self.config.body_limit, held).await,
             Err(refusal) => Err(refusal),
         };
@@ -70,14 +72,42 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             self.check_signature(signature, call.as_ref().ok())?;
         }
         let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
-        let (caller, grants) = self.identify(&presented, &headers, demands.as_deref().unwrap_or_default()).await?;
-        self.decide(call?, demands, caller, grants).await
+        let (caller, grants) = self.identify(&presented, address.as_deref(), call.as_mut().ok(), &demands).await?;
+        let call = call?;
+        let row = call.row;
+        let answer = self.decide(call, demands, caller, grants).await;
+        if row.is_some_and(Row::writes_directory) {
+            self.isolate.verified.borrow_mut().ask_again();
+        }
+        answer
     }
 
-    /// Who it is, with the grants on everything that is known to be asked for: one statement.
-    async fn identify(&self, presented: &Presented, headers: &Headers, demands: &[Demand]) -> Result<(Caller, Grants)> {
-        let wanted: Vec<Resource> = demands.iter().filter_map(|demand| self.known(&demand.subject)).collect();
-        self.sign_in(presented, headers, &wanted).await
+    /// Who it is, with the grants on everything that is known to be asked for: one statement, beside which the origin
+    /// may begin, or none where D1's last answer is still good.
+    async fn identify(
+        &self,
+        presented: &Presented,
+        address: Option<&str>,
+        call: Option<&mut Call<O::Stream>>,
+        demands: &Result<Vec<Demand>>,
+    ) -> Result<(Caller, Grants)> {
+        let asked = demands.as_deref().unwrap_or_default();
+        let wanted: Vec<Resource> = asked.iter().filter_map(|demand| self.known(&demand.subject)).collect();
+        let login = self.isolate.verified.borrow().fingerprint(presented);
+        let sign_in = self.sign_in(presented, login, address, &wanted);
+        let (Some(login), Some(call)) = (login, call) else { return sign_in.await };
+        let is_ours = call.row.is_none_or(|row| matches!(row.then, Then::Serve(_)));
+        if !is_ours && let Some(found) = self.isolate.verified.borrow_mut().still_good(&login, &wanted, self.now) {
+            return Ok(found);
+        }
+        let last = self.isolate.verified.borrow_mut().last(&login, &wanted);
+        match last.filter(|_| self.config.forward_early && demands.is_ok()) {
+            None => sign_in.await,
+            Some((caller, grants)) => {
+                self.begin(call, asked, &caller, &grants);
+                join(sign_in, self.look_ahead(call, asked, &caller)).await.0
+            }
+        }
     }
 
     /// Decides what the row needs, and does what it says then.
@@ -88,7 +118,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         caller: Caller,
         grants: Grants,
     ) -> Result<Response<O::Stream>> {
-        if caller.sign_in == SignIn::ReadOnlyToken && !call.row.map_or(call.method.is_safe(), Row::reads) {
+        if caller.sign_in == SignIn::ReadOnlyToken && !call.reads() {
             return Err(Refusal::denied(format!("the token of user {} may only read", caller.id)));
         }
         let Some(row) = call.row else { return self.unknown(call, &caller).await };

@@ -2,6 +2,8 @@
 //!
 //! A body that nobody has to read stays a `Stream`, a handle of the runtime that is passed on untouched.
 
+use serde::{Deserialize, Serialize};
+
 use crate::identity::edge::ClientCertificate;
 
 /// A request method (RFC 9110, and RFC 5789 for PATCH). `Other` is refused everywhere.
@@ -66,7 +68,7 @@ impl Method {
 }
 
 /// Header fields in the order of arrival. Names compare without case.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
@@ -91,14 +93,15 @@ impl Headers {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
-    /// Keeps the fields for which `keep` says so.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
-        self.0.retain(|(n, _)| keep(n));
-    }
-
     /// Name and value of every field.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(fields: I) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 

@@ -28,3 +28,5 @@ pub mod routes;
 mod worker_edge;
 #[cfg(target_arch = "wasm32")]
 mod worker_entry;
+#[cfg(target_arch = "wasm32")]
+mod worker_js;

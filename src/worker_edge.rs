@@ -53,8 +53,8 @@ impl Edge for WorkerEdge<'_> {
 }
 
 /// The certificate of a client that Cloudflare asked for one and found good; not one that is revoked.
-pub fn client_certificate(request: &worker::Request) -> Option<ClientCertificate> {
-    let tls = request.cf()?.tls_client_auth()?;
+pub fn client_certificate(request: &web_sys::Request) -> Option<ClientCertificate> {
+    let tls = worker::Request::from(Clone::clone(request)).cf()?.tls_client_auth()?;
     (tls.cert_presented() == "1" && tls.cert_verified() == "SUCCESS").then(|| ClientCertificate {
         subject: tls.cert_subject_dn_rfc2253(),
         fingerprint: tls.cert_fingerprint_sha256().to_ascii_lowercase(),

@@ -9,9 +9,9 @@ use crate::config::Config;
 use crate::directory::{Directory, d1::D1};
 use crate::error::{Code, Refusal};
 use crate::gate::Gate;
-use crate::http::{Body, Method, Request, Response};
+use crate::http::Response;
 use crate::isolate::Isolate;
-use crate::origin::fetch::{FetchOrigin, JsStream, body_of, from_js, to_js};
+use crate::origin::fetch::{self, FetchOrigin, JsStream};
 use crate::worker_edge::{WorkerEdge, client_certificate};
 
 thread_local! {
@@ -20,20 +20,21 @@ thread_local! {
 }
 
 #[event(fetch)]
-async fn fetch(request: worker::Request, env: Env, context: Context) -> Result<worker::Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let config = CONFIG.with(|cell| cell.get_or_init(|| Rc::new(Config::parse(variable))).clone());
-    to_runtime(match config.as_ref() {
+    let response = match config.as_ref() {
         Ok(config) => match isolate() {
             Some(isolate) => answer(request, &env, &context, config, &isolate).await?,
             None => misconfigured("the platform gives no randomness"),
         },
         Err(problem) => misconfigured(problem),
-    })
+    };
+    Ok(fetch::response(response)?)
 }
 
 async fn answer(
-    request: worker::Request,
+    request: web_sys::Request,
     env: &Env,
     context: &Context,
     config: &Config,
@@ -43,19 +44,14 @@ async fn answer(
     let gate = Gate {
         config,
         edge: &edge,
-        directory: Directory(D1(env.d1("DB")?)),
+        directory: Directory(D1(env)),
         origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds, context },
         isolate,
         now: worker::Date::now().as_millis() / 1000,
         random,
     };
-    let incoming = Request {
-        method: Method::parse(&request.inner().method()),
-        url: request.inner().url(),
-        headers: from_js(request.headers()),
-        body: body_of(&request),
-        client_certificate: config.trust_client_cert.and_then(|_| client_certificate(&request)),
-    };
+    let mut incoming = fetch::request(&request)?;
+    incoming.client_certificate = config.trust_client_cert.and_then(|_| client_certificate(&request));
     Ok(gate.handle(incoming, log).await)
 }
 
@@ -89,13 +85,4 @@ fn random(buffer: &mut [u8]) -> bool {
 fn misconfigured(problem: &str) -> Response<JsStream> {
     console_error!("refused with 503: {problem}");
     Refusal::mlflow(Code::TemporarilyUnavailable, format!("The gate is not configured: {problem}")).into_response()
-}
-
-fn to_runtime(response: Response<JsStream>) -> Result<worker::Response> {
-    let builder = worker::Response::builder().with_status(response.status).with_headers(to_js(&response.headers)?);
-    Ok(match response.body {
-        Body::Bytes(bytes) if !bytes.is_empty() => builder.fixed(bytes),
-        Body::Stream(JsStream(stream)) => builder.stream(stream),
-        _ => builder.empty(),
-    })
 }

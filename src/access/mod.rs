@@ -157,6 +157,11 @@ impl Grants {
         self.0.insert(resource, Some(level));
     }
 
+    /// Every resource that the directory was asked about, with the level of the grant on it.
+    pub fn iter(&self) -> impl Iterator<Item = (&Resource, Option<Permission>)> {
+        self.0.iter().map(|(resource, level)| (resource, *level))
+    }
+
     /// Whether the directory was asked about all of these.
     pub fn cover<'r>(&self, mut resources: impl Iterator<Item = &'r Resource>) -> bool {
         resources.all(|resource| self.0.contains_key(resource))
@@ -165,6 +170,12 @@ impl Grants {
     /// The level on a resource: the grant's, or else the default; nothing if it was not asked about.
     pub fn level(&self, resource: &Resource, default: Permission) -> Permission {
         self.0.get(resource).map_or(Permission::NoPermissions, |level| level.unwrap_or(default))
+    }
+}
+
+impl FromIterator<(Resource, Option<Permission>)> for Grants {
+    fn from_iter<I: IntoIterator<Item = (Resource, Option<Permission>)>>(grants: I) -> Self {
+        Self(grants.into_iter().collect())
     }
 }
 

@@ -1,46 +1,53 @@
 //! Cloudflare D1.
 
+use js_sys::Array;
 use serde::de::DeserializeOwned;
-use worker::wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement};
+use wasm_bindgen_futures::JsFuture;
+use worker::Env;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::worker_sys::types::{D1Database, D1PreparedStatement, D1Result};
 
 use super::{Database, DatabaseError, Statement, Value};
+use crate::worker_js::{self, told};
 
-/// The binding `DB`.
-pub struct D1(pub D1Database);
+/// The binding `DB`, taken only by those requests that need it.
+pub struct D1<'a>(pub &'a Env);
 
-impl D1 {
-    fn prepare(&self, statement: Statement) -> worker::Result<D1PreparedStatement> {
-        let values: Vec<JsValue> = statement
-            .values
-            .into_iter()
-            .map(|value| match value {
-                Value::Text(text) => JsValue::from(text),
-                Value::Integer(number) => JsValue::from(number as f64),
-            })
-            .collect();
-        self.0.prepare(statement.sql).bind(&values)
+impl D1<'_> {
+    async fn results(&self, statements: Vec<Statement>) -> Result<Vec<JsValue>, JsValue> {
+        let database: D1Database = JsValue::from(self.0.d1("DB").map_err(JsValue::from)?).unchecked_into();
+        let mut prepared = statements.iter().map(|s| prepare(&database, s)).collect::<Result<Vec<_>, _>>()?;
+        if prepared.len() == 1
+            && let Some(only) = prepared.pop()
+        {
+            return Ok(vec![JsFuture::from(only.all()?).await?]);
+        }
+        let results = JsFuture::from(database.batch(prepared.into_iter().collect())?).await?;
+        Ok(Array::from(&results).to_vec())
     }
 }
 
-impl Database for D1 {
+fn prepare(database: &D1Database, statement: &Statement) -> Result<D1PreparedStatement, JsValue> {
+    let values = statement.values.iter().map(|value| match value {
+        Value::Text(text) => JsValue::from(text),
+        Value::Integer(number) => JsValue::from(*number as f64),
+    });
+    database.prepare(statement.sql)?.bind(values.collect())
+}
+
+fn rows<T: DeserializeOwned>(result: JsValue) -> Result<Vec<T>, JsValue> {
+    let result: D1Result = result.unchecked_into();
+    match (result.error()?, result.results()?) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(rows)) => worker_js::read(&rows),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+impl Database for D1<'_> {
     async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
-        let failed = |error: worker::Error| DatabaseError(error.to_string());
-        let mut prepared =
-            statements.into_iter().map(|s| self.prepare(s)).collect::<worker::Result<Vec<_>>>().map_err(failed)?;
-        let results = if prepared.len() == 1
-            && let Some(only) = prepared.pop()
-        {
-            vec![only.all().await.map_err(failed)?]
-        } else {
-            self.0.batch(prepared).await.map_err(failed)?
-        };
-        results
-            .iter()
-            .map(|result| match result.error() {
-                Some(error) => Err(DatabaseError(error)),
-                None => result.results().map_err(failed),
-            })
-            .collect()
+        let results = self.results(statements).await;
+        let rows = results.and_then(|results| results.into_iter().map(rows).collect());
+        rows.map_err(|error| DatabaseError(told(&error)))
     }
 }

@@ -63,26 +63,32 @@ pub trait Database {
     ) -> std::result::Result<Vec<Vec<T>>, DatabaseError>;
 }
 
-const IDENTIFY: &str = "
-    SELECT l.failures, l.locked_until, u.id, u.username, u.password_hash, u.is_admin,
-           g.resource_type, g.resource_id, g.permission
-    FROM (SELECT coalesce(sum(failures), 0) AS failures, coalesce(max(locked_until), 0) AS locked_until
-          FROM guesses WHERE subject IN (SELECT value FROM json_each(?3))) AS l
-    LEFT JOIN users AS u ON u.username = ?1
-    LEFT JOIN json_each(?2) AS wanted ON u.id IS NOT NULL
-    LEFT JOIN grants AS g ON g.user_id = u.id
-      AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1";
-const IDENTIFY_TOKEN: &str = "
-    SELECT t.id AS token_id, t.read_only, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin,
-           g.resource_type, g.resource_id, g.permission
-    FROM tokens AS t
-    JOIN users AS u ON u.id = t.user_id
-    LEFT JOIN json_each(?2) AS wanted
-    LEFT JOIN grants AS g ON g.user_id = u.id
-      AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1
-    WHERE t.hash = ?1";
-// CROSS: the rows wanted, each with one look at the key. SQLite would rather go through all of the user's grants and
-// read the JSON again for each of them.
+/// The wanted grants of the user `u`, as one text of JSON: a row of one text crosses to wasm faster than many columns.
+///
+/// CROSS: the resources wanted, each with one look at the key. SQLite would rather go through all of the user's grants
+/// and read the JSON again for each of them.
+macro_rules! wanted_grants {
+    () => {
+        "(SELECT json_group_array(json_array(g.resource_type, g.resource_id, g.permission))
+            FROM json_each(?2) AS wanted
+            CROSS JOIN grants AS g ON g.user_id = u.id
+              AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1) AS grants"
+    };
+}
+
+const IDENTIFY: &str = concat!(
+    "SELECT l.failures, l.locked_until, u.id, u.password_hash, u.is_admin, ",
+    wanted_grants!(),
+    " FROM (SELECT coalesce(sum(failures), 0) AS failures, coalesce(max(locked_until), 0) AS locked_until
+            FROM guesses WHERE subject IN (SELECT value FROM json_each(?3))) AS l
+      LEFT JOIN users AS u ON u.username = ?1"
+);
+const IDENTIFY_TOKEN: &str = concat!(
+    "SELECT t.id AS token_id, t.read_only, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin, ",
+    wanted_grants!(),
+    " FROM tokens AS t JOIN users AS u ON u.id = t.user_id WHERE t.hash = ?1"
+);
+// Rows, since a page may name more than one row of D1 can hold. CROSS as above.
 const GRANTS: &str = "
     SELECT g.resource_type, g.resource_id, g.permission
     FROM json_each(?2) AS wanted
@@ -197,33 +203,24 @@ impl<D: Database> Directory<D> {
             failures: i64,
             locked_until: i64,
             id: Option<i64>,
-            username: Option<String>,
             password_hash: Option<PasswordHash>,
             is_admin: Option<i64>,
-            #[serde(flatten)]
-            grant: GrantRow,
+            grants: String,
         }
         let subjects = serde_json::json!(subjects).to_string();
         let rows: Vec<Row> =
             self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str(), subjects.as_str())).await?;
-        let Some(first) = rows.first() else { return Err(fault("the identity statement gave no row")) };
-        let mut identified = Identified { user: None, failures: first.failures, locked_until: first.locked_until };
-        let mut grants = Grants::on(wanted);
-        let mut user = None;
-        for row in rows {
-            row.grant.add_to(&mut grants)?;
-            let is_nobody = row.id.is_none() && row.username.is_none() && row.password_hash.is_none();
-            match (row.id, row.username, row.password_hash, row.is_admin) {
-                (Some(id), Some(username), Some(hash), Some(is_admin)) => {
-                    let caller = Caller { id, username, is_admin: is_admin != 0, sign_in: SignIn::Password };
-                    user.get_or_insert((caller, hash));
-                }
-                (None, None, None, None) if is_nobody => {}
-                _ => return Err(fault("half a user")),
+        let Some(row) = rows.into_iter().next() else { return Err(fault("the identity statement gave no row")) };
+        let user = match (row.id, row.password_hash, row.is_admin) {
+            (Some(id), Some(hash), Some(is_admin)) => {
+                let username = username.to_owned();
+                let caller = Caller { id, username, is_admin: is_admin != 0, sign_in: SignIn::Password };
+                Some((caller, hash, grants_of(wanted, &row.grants)?))
             }
-        }
-        identified.user = user.map(|(caller, hash)| (caller, hash, grants));
-        Ok(identified)
+            (None, None, None) => None,
+            _ => return Err(fault("half a user")),
+        };
+        Ok(Identified { user, failures: row.failures, locked_until: row.locked_until })
     }
 
     /// Replaces a hash by a better one of the same password, unless it was changed meanwhile.
@@ -233,10 +230,7 @@ impl<D: Database> Directory<D> {
 
     /// A user's grants on these resources.
     pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
-        let rows: Vec<GrantRow> = self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?;
-        let mut grants = Grants::on(wanted);
-        rows.into_iter().try_for_each(|row| row.add_to(&mut grants))?;
-        Ok(grants)
+        collect_grants(wanted, self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?)
     }
 
     /// Whether there is any user at all.
@@ -402,7 +396,7 @@ struct Id {
     id: i64,
 }
 
-/// The columns of a grant; all are null where a LEFT JOIN found none.
+/// A grant, as columns or as a list of three; all are null where a LEFT JOIN found none.
 #[derive(Deserialize)]
 struct GrantRow {
     resource_type: Option<String>,
@@ -421,13 +415,21 @@ impl GrantRow {
         let kind = Kind::parse(&kind).ok_or_else(|| fault(format!("unknown resource type '{kind}'")))?;
         Ok(Some((Resource { kind, id }, level_of(&level)?)))
     }
+}
 
-    fn add_to(self, grants: &mut Grants) -> Result<()> {
-        if let Some((resource, level)) = self.read()? {
-            grants.add(resource, level);
-        }
-        Ok(())
+/// The wanted grants, out of the JSON of [`wanted_grants`].
+fn grants_of(wanted: &[Resource], json: &str) -> Result<Grants> {
+    let rows: Vec<GrantRow> = serde_json::from_str(json).map_err(|error| fault(format!("grants: {error}")))?;
+    collect_grants(wanted, rows)
+}
+
+fn collect_grants(wanted: &[Resource], rows: Vec<GrantRow>) -> Result<Grants> {
+    let mut grants = Grants::on(wanted);
+    for row in rows {
+        let (resource, level) = row.read()?.ok_or_else(|| fault("a grant of nothing"))?;
+        grants.add(resource, level);
     }
+    Ok(grants)
 }
 
 /// A level that we do not know must not count as none: the default could be higher.

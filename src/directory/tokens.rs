@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Database, Directory, GrantRow, IDENTIFY_TOKEN, Id, Statement, fault, wanted_json};
+use super::{Database, Directory, IDENTIFY_TOKEN, Id, Statement, fault, grants_of, wanted_json};
 use crate::access::{Caller, Grants, Resource, SignIn};
 use crate::error::Result;
 
@@ -75,24 +75,18 @@ impl<D: Database> Directory<D> {
             id: i64,
             username: String,
             is_admin: i64,
-            #[serde(flatten)]
-            grant: GrantRow,
+            grants: String,
         }
         let rows: Vec<Row> = self.query(sql!(IDENTIFY_TOKEN, hash, wanted_json(wanted).as_str())).await?;
-        let mut owner: Option<TokenOwner> = None;
-        for row in rows {
-            let sign_in = if row.read_only == 0 { SignIn::Token } else { SignIn::ReadOnlyToken };
-            let caller = Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0, sign_in };
-            let fresh = TokenOwner {
-                caller,
-                grants: Grants::on(wanted),
-                token_id: row.token_id,
-                expires_at: row.expires_at,
-                last_used_at: row.last_used_at,
-            };
-            row.grant.add_to(&mut owner.get_or_insert(fresh).grants)?;
-        }
-        Ok(owner)
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let sign_in = if row.read_only == 0 { SignIn::Token } else { SignIn::ReadOnlyToken };
+        Ok(Some(TokenOwner {
+            caller: Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0, sign_in },
+            grants: grants_of(wanted, &row.grants)?,
+            token_id: row.token_id,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+        }))
     }
 
     /// Adds a token, of which only the hash is given.

@@ -19,10 +19,9 @@ use sha2::Sha256;
 
 use crate::access::{Caller, Grants, Resource, SignIn};
 use crate::config::DEFAULT_PASSWORD;
-use crate::directory::Database;
+use crate::directory::{Database, Identified};
 use crate::error::{Refusal, Result};
 use crate::gate::Gate;
-use crate::http::Headers;
 use crate::request::{Call, split_url};
 use access_jwt::{Assertion, RsaKey, Why};
 use basic::Credentials;
@@ -30,7 +29,7 @@ use password::{PasswordHash, to_hex};
 use presented::Presented;
 use secret::Secret;
 use sigv4::{Authorization, Signed};
-use token::Token;
+use verified::Fingerprint;
 
 /// Keys of an Access team are fetched again after an hour, or after a minute if one is missing.
 const KEYS_KEPT: u64 = 3600;
@@ -40,24 +39,54 @@ const SHIELD_SECONDS: i64 = 60;
 /// When a token was used is written so often at most, in seconds.
 const USE_NOTED_EVERY: i64 = 3600;
 
+/// A verified login, as D1 knows it.
+pub struct SignedIn {
+    /// Whose it is.
+    pub caller: Caller,
+    /// The grants on the wanted resources.
+    pub grants: Grants,
+    /// The stored hash that the password matched.
+    pub stored: Option<PasswordHash>,
+    /// When a token ends, in seconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+impl SignedIn {
+    fn new(caller: Caller, grants: Grants) -> Self {
+        Self { caller, grants, stored: None, expires_at: None }
+    }
+}
+
 impl<D: Database, O> Gate<'_, D, O> {
-    /// Identifies the caller and brings the grants on the wanted resources, with one statement.
+    /// Identifies the caller, at this address as the platform tells it, and brings the grants on the wanted resources:
+    /// one statement.
     pub async fn sign_in(
         &self,
         presented: &Presented,
-        headers: &Headers,
+        login: Option<Fingerprint>,
+        address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<(Caller, Grants)> {
-        match presented {
-            Presented::Token(token, username) => self.by_token(token, username.as_deref(), wanted).await,
-            Presented::Password(credentials) => self.by_password(credentials, headers, wanted).await,
+        let found = match presented {
+            // a token costs no password hash and knows no lock: nobody guesses 192 bits
+            Presented::Token(token, username) => self.by_key(&token.hash(), username.as_deref(), wanted).await,
+            Presented::Password(credentials) => self.by_password(credentials, login, address, wanted).await,
             Presented::Signature(signature) => self.by_key(signature.access_key_id(), None, wanted).await,
             Presented::Certificate(username) => self.by_name(username, wanted).await,
             Presented::Assertion(assertion) => {
-                let email = self.by_access(assertion).await.map_err(Refusal::unauthenticated)?;
-                self.by_name(&email, wanted).await
+                let email = self.by_access(assertion).await;
+                self.by_name(&email.map_err(Refusal::unauthenticated)?, wanted).await
             }
+        };
+        let mut verified = self.isolate.verified.borrow_mut();
+        match (&found, login) {
+            (Ok(found), Some(login)) => {
+                verified.remember(login, found, self.now, self.config.auth_cache_ttl_seconds.into());
+            }
+            (Err(refusal), Some(login)) if refusal.is_unauthenticated() => verified.forget(&login),
+            _ => {}
         }
+        found.map(|found| (found.caller, found.grants))
     }
 
     /// A request that an access key signed. The key's secret is made of `SECRET_KEY` and its id, so that no secret is
@@ -96,21 +125,16 @@ impl<D: Database, O> Gate<'_, D, O> {
     }
 
     /// Somebody for whom the platform vouches: a user who exists.
-    async fn by_name(&self, username: &str, wanted: &[Resource]) -> Result<(Caller, Grants)> {
+    async fn by_name(&self, username: &str, wanted: &[Resource]) -> Result<SignedIn> {
         let found = self.directory.identify(username, wanted, &[]).await?;
         let Some((caller, _, grants)) = found.user else {
             return Err(Refusal::unauthenticated("the platform vouches for somebody who is no user"));
         };
-        Ok((Caller { sign_in: SignIn::Platform, ..caller }, grants))
-    }
-
-    /// A token costs no password hash and knows no lock: nobody guesses 192 bits.
-    async fn by_token(&self, token: &Token, username: Option<&str>, wanted: &[Resource]) -> Result<(Caller, Grants)> {
-        self.by_key(&token.hash(), username, wanted).await
+        Ok(SignedIn::new(Caller { sign_in: SignIn::Platform, ..caller }, grants))
     }
 
     /// The owner of a token by its hash, or of an access key by its id.
-    async fn by_key(&self, key: &str, username: Option<&str>, wanted: &[Resource]) -> Result<(Caller, Grants)> {
+    async fn by_key(&self, key: &str, username: Option<&str>, wanted: &[Resource]) -> Result<SignedIn> {
         let refused = |because: &str| Err(Refusal::unauthenticated(because));
         let now = self.seconds();
         let Some(owner) = self.directory.identify_token(key, wanted).await? else {
@@ -125,7 +149,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         if owner.last_used_at.is_none_or(|used| used + USE_NOTED_EVERY <= now) {
             self.directory.token_used(owner.token_id, now).await?;
         }
-        Ok((owner.caller, owner.grants))
+        Ok(SignedIn { expires_at: owner.expires_at, ..SignedIn::new(owner.caller, owner.grants) })
     }
 
     /// A wrong password and an unknown name cost the same: a statement, a hash, and a statement that counts it. What
@@ -133,31 +157,32 @@ impl<D: Database, O> Gate<'_, D, O> {
     async fn by_password(
         &self,
         credentials: &Credentials,
-        headers: &Headers,
+        login: Option<Fingerprint>,
+        address: Option<&str>,
         wanted: &[Resource],
-    ) -> Result<(Caller, Grants)> {
-        let subjects = guesses::subjects(&credentials.username, headers);
-        let found = self.directory.identify(&credentials.username, wanted, &subjects).await?;
-        let fingerprint = self.isolate.verified.borrow().fingerprint(credentials);
-        let is_verified = |stored: &PasswordHash| {
-            fingerprint.is_some_and(|print| self.isolate.verified.borrow_mut().knows(&print, stored))
+    ) -> Result<SignedIn> {
+        let subjects = guesses::subjects(&credentials.username, address);
+        let Identified { user, failures, locked_until } =
+            self.directory.identify(&credentials.username, wanted, &subjects).await?;
+        let is_verified =
+            |stored: &PasswordHash| login.is_some_and(|login| self.isolate.verified.borrow_mut().knows(&login, stored));
+        let user = match user {
+            Some((caller, stored, grants)) if is_verified(&stored) => {
+                return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });
+            }
+            user => user,
         };
-        if let Some((caller, stored, grants)) = &found.user
-            && is_verified(stored)
-        {
-            return Ok((caller.clone(), grants.clone()));
-        }
         let now = self.seconds();
-        if found.locked_until > now {
-            return Err(Refusal::locked(found.locked_until - now));
+        if locked_until > now {
+            return Err(Refusal::locked(locked_until - now));
         }
-        if let Some(address) = headers.get("cf-connecting-ip")
+        if let Some(address) = address
             && !self.edge.admits(address).await
         {
             return Err(Refusal::locked(SHIELD_SECONDS));
         }
         self.isolate.count_hash();
-        let refused = match found.user {
+        let refused = match user {
             None => {
                 self.config.password_hash.burn(&credentials.password);
                 "no user of this name".to_owned()
@@ -166,7 +191,7 @@ impl<D: Database, O> Gate<'_, D, O> {
                 format!("wrong password for user {}", caller.id)
             }
             Some((caller, mut stored, grants)) => {
-                if found.failures > 0 {
+                if failures > 0 {
                     // the name's alone: who has an account must not wipe the address's slate with it
                     self.directory.clear(subjects.get(..1).unwrap_or_default()).await?;
                 }
@@ -175,10 +200,7 @@ impl<D: Database, O> Gate<'_, D, O> {
                     self.directory.renew_hash(caller.id, &stored, &better).await?;
                     stored = better;
                 }
-                if let Some(fingerprint) = fingerprint {
-                    self.isolate.verified.borrow_mut().remember(fingerprint, stored);
-                }
-                return Ok((caller, grants));
+                return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });
             }
         };
         self.directory.failed(&subjects, now, &guesses::patience(self.config)).await?;

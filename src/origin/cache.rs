@@ -88,9 +88,7 @@ fn tokens(headers: &Headers, name: &str) -> Vec<String> {
 /// The fields of a request that is nobody's. Unpacked, since a client may not be able to unpack what another one can;
 /// Cloudflare packs on its way out.
 fn in_nobodys_name() -> Headers {
-    let mut headers = Headers::default();
-    headers.append("Accept-Encoding", "identity");
-    headers
+    [("Accept-Encoding", "identity")].into_iter().collect()
 }
 
 fn has_any(headers: &Headers, names: &[&str]) -> bool {
@@ -98,9 +96,8 @@ fn has_any(headers: &Headers, names: &[&str]) -> bool {
 }
 
 fn only(headers: &Headers, names: &[&str]) -> Headers {
-    let mut kept = headers.clone();
-    kept.retain(|field| names.iter().any(|name| field.eq_ignore_ascii_case(name)));
-    kept
+    let is_named = |field: &str| names.iter().any(|name| field.eq_ignore_ascii_case(name));
+    headers.iter().filter(|(field, _)| is_named(field)).collect()
 }
 
 #[cfg(test)]

@@ -1,35 +1,74 @@
-//! `fetch`, and the streams of the runtime.
+//! `fetch`, and the messages of the runtime.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::{Either, select};
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready, select};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStreamDefaultReader, RequestRedirect};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::{AbortController, Cache, Context, Fetch, RequestInit, RequestRedirect, ResponseBody};
+use worker::{Cache, Context};
 
-use super::{Origin, OriginError, OriginRequest, edge_cache};
+use super::{Answer, Origin, OriginError, OriginRequest, edge_cache};
 use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
 use crate::request::path::percent_encode;
+use crate::worker_js::{self, told};
 
 /// A `ReadableStream` of the runtime. Handed over, no byte of it passes through wasm.
-pub struct JsStream(pub web_sys::ReadableStream);
+pub struct JsStream {
+    stream: web_sys::ReadableStream,
+    /// How many bytes it has, where the message says so and nothing is unpacked on the way.
+    length: Option<usize>,
+}
+
+impl JsStream {
+    fn new(stream: web_sys::ReadableStream, headers: &Headers) -> Self {
+        let is_packed = headers.get("content-encoding").is_some();
+        let length = headers.get("content-length").filter(|_| !is_packed).and_then(|length| length.parse().ok());
+        Self { stream, length }
+    }
+
+    /// Two streams of the same bytes.
+    pub fn split(self) -> (Self, Self) {
+        let branches = self.stream.tee();
+        let branch = |n| Self { stream: branches.get(n).unchecked_into(), length: self.length };
+        (branch(0), branch(1))
+    }
+
+    /// All of it at once: one call, one copy.
+    async fn whole(self) -> Result<Vec<u8>, JsValue> {
+        let response = web_sys::Response::new_with_opt_readable_stream(Some(&self.stream))?;
+        Ok(Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec())
+    }
+
+    /// Chunk by chunk; `None` if there are more bytes than the limit allows.
+    async fn counted(self, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
+        let reader: ReadableStreamDefaultReader = self.stream.get_reader().unchecked_into();
+        let mut bytes = Vec::new();
+        loop {
+            let read = JsFuture::from(reader.read()).await?;
+            if Reflect::get(&read, &"done".into())?.is_truthy() {
+                return Ok(Some(bytes));
+            }
+            let chunk: Uint8Array = Reflect::get(&read, &"value".into())?.unchecked_into();
+            if bytes.len() + chunk.length() as usize > limit {
+                return Ok(None);
+            }
+            bytes.extend(chunk.to_vec());
+        }
+    }
+}
 
 impl ByteStream for JsStream {
     async fn collect(self, limit: usize) -> Result<Vec<u8>, StreamError> {
-        let broken = |error: worker::Error| StreamError::Broken(error.to_string());
-        let response = web_sys::Response::new_with_opt_readable_stream(Some(&self.0))
-            .map_err(|error| StreamError::Broken(format!("{error:?}")))?;
-        let mut chunks = worker::Response::from(response).stream().map_err(broken)?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(broken)?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(StreamError::TooLarge(limit));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        let bytes = match self.length {
+            Some(length) if length > limit => Ok(None),
+            Some(_) => self.whole().await.map(Some),
+            None => self.counted(limit).await,
+        };
+        bytes.map_err(|error| StreamError::Broken(told(&error)))?.ok_or(StreamError::TooLarge(limit))
     }
 }
 
@@ -46,40 +85,12 @@ pub struct FetchOrigin<'a> {
 impl Origin for FetchOrigin<'_> {
     type Stream = JsStream;
 
-    async fn send(&self, request: OriginRequest<JsStream>) -> Result<Response<JsStream>, OriginError> {
-        let unreachable = |error: worker::Error| OriginError::Unreachable(error.to_string());
-        let streams = matches!(request.body, Body::Stream(_));
-        let mut init = RequestInit::new();
-        init.with_method(method(request.method)).with_redirect(RequestRedirect::Manual);
-        init.with_headers(to_js(&request.headers).map_err(unreachable)?);
-        match request.body {
-            Body::Empty => {}
-            Body::Bytes(bytes) => {
-                init.with_body(Some(js_sys::Uint8Array::from(bytes.as_slice()).into()));
-            }
-            Body::Stream(stream) => {
-                init.with_body(Some(JsValue::from(stream.0)));
-            }
+    fn send(&self, request: OriginRequest<JsStream>) -> Answer<JsStream> {
+        let timeout = if matches!(request.body, Body::Stream(_)) { None } else { Some(self.timeout_seconds) };
+        match self.fetch(request) {
+            Ok(promise) => answer(promise, timeout).boxed_local(),
+            Err(error) => ready(Err(unreachable(&error))).boxed_local(),
         }
-        let url = format!("{}{}", self.base, request.target);
-        let outgoing = worker::Request::new_with_init(&url, &init).map_err(unreachable)?;
-        let abort = AbortController::default();
-        let signal = abort.signal();
-        let fetch = Fetch::Request(outgoing);
-        let answer = pin!(fetch.send_with_signal(&signal));
-        let answer = if streams {
-            answer.await
-        } else {
-            let timer = pin!(worker::Delay::from(Duration::from_secs(self.timeout_seconds.into())));
-            match select(answer, timer).await {
-                Either::Left((answer, _)) => answer,
-                Either::Right(_) => {
-                    abort.abort();
-                    return Err(OriginError::Timeout(self.timeout_seconds));
-                }
-            }
-        };
-        Ok(answer_of(answer.map_err(unreachable)?))
     }
 
     async fn recall(&self, key: &str) -> Option<Vec<u8>> {
@@ -108,56 +119,83 @@ impl Origin for FetchOrigin<'_> {
 const CACHE: &str = "mlflow-edge-auth-parents";
 
 impl FetchOrigin<'_> {
+    fn fetch(&self, request: OriginRequest<JsStream>) -> Result<Promise, JsValue> {
+        let init = web_sys::RequestInit::new();
+        init.set_method(request.method.as_str());
+        init.set_redirect(RequestRedirect::Manual);
+        init.set_headers(&worker_js::write(&request.headers)?);
+        match request.body {
+            Body::Empty => {}
+            Body::Bytes(bytes) => init.set_body(&Uint8Array::from(bytes.as_slice())),
+            Body::Stream(stream) => init.set_body(&stream.stream),
+        }
+        let global: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+        Ok(global.fetch_with_str_and_init(&format!("{}{}", self.base, request.target), &init))
+    }
+
     /// An address that nobody can ask for, with the origin in it: two gates may share a zone.
     fn cache_key(&self, key: &str) -> String {
         format!("https://parents.invalid/{}/{key}", percent_encode(self.base, ""))
     }
 }
 
-/// An answer of the runtime's, its body unread.
-pub fn answer_of(answer: worker::Response) -> Response<JsStream> {
-    let (head, body) = answer.into_parts();
-    let head = head.empty();
-    let headers = from_js(head.headers());
-    let body = match body {
-        ResponseBody::Empty => Body::Empty,
-        ResponseBody::Body(bytes) => Body::Bytes(bytes),
-        ResponseBody::Stream(stream) => Body::Stream(JsStream(stream)),
+/// What is left of a fetch that took too long ends with the request.
+async fn answer(promise: Promise, timeout_seconds: Option<u32>) -> Result<Response<JsStream>, OriginError> {
+    let fetched = JsFuture::from(promise);
+    let fetched = match timeout_seconds {
+        None => fetched.await,
+        Some(seconds) => {
+            let timer = pin!(worker::Delay::from(Duration::from_secs(seconds.into())));
+            match select(fetched, timer).await {
+                Either::Left((fetched, _)) => fetched,
+                Either::Right(_) => return Err(OriginError::Timeout(seconds)),
+            }
+        }
     };
-    Response { status: head.status_code(), headers, body }
+    let response = fetched.map_err(|error| unreachable(&error))?.unchecked_into();
+    read(&response).map_err(|error| unreachable(&error))
 }
 
-fn method(method: Method) -> worker::Method {
-    match method {
-        Method::Get | Method::Other => worker::Method::Get,
-        Method::Head => worker::Method::Head,
-        Method::Post => worker::Method::Post,
-        Method::Put => worker::Method::Put,
-        Method::Patch => worker::Method::Patch,
-        Method::Delete => worker::Method::Delete,
-        Method::Options => worker::Method::Options,
+/// An answer of the runtime's, its body unread.
+pub fn read(response: &web_sys::Response) -> Result<Response<JsStream>, JsValue> {
+    let headers = from_js(&response.headers())?;
+    let body = response.body().map_or(Body::Empty, |stream| Body::Stream(JsStream::new(stream, &headers)));
+    Ok(Response { status: response.status(), headers, body })
+}
+
+fn unreachable(error: &JsValue) -> OriginError {
+    OriginError::Unreachable(told(error))
+}
+
+/// The request as the gate sees it, but for the certificate.
+pub fn request(request: &web_sys::Request) -> Result<crate::http::Request<JsStream>, JsValue> {
+    let headers = from_js(&request.headers())?;
+    Ok(crate::http::Request {
+        method: Method::parse(&request.method()),
+        url: request.url(),
+        body: request.body().map(|stream| JsStream::new(stream, &headers)),
+        headers,
+        client_certificate: None,
+    })
+}
+
+/// The answer as the runtime wants it.
+pub fn response(response: Response<JsStream>) -> Result<web_sys::Response, JsValue> {
+    let init = web_sys::ResponseInit::new();
+    init.set_status(response.status);
+    init.set_headers(&worker_js::write(&response.headers)?);
+    match response.body {
+        Body::Bytes(bytes) if !bytes.is_empty() => {
+            let bytes = Uint8Array::from(bytes.as_slice());
+            web_sys::Response::new_with_opt_buffer_source_and_init(Some(&bytes), &init)
+        }
+        Body::Stream(JsStream { stream, .. }) => {
+            web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
+        }
+        _ => web_sys::Response::new_with_opt_str_and_init(None, &init),
     }
 }
 
-/// Header fields into the runtime's form.
-pub fn to_js(headers: &Headers) -> worker::Result<worker::Headers> {
-    let js = worker::Headers::new();
-    for (name, value) in headers.iter() {
-        js.append(name, value)?;
-    }
-    Ok(js)
-}
-
-/// Header fields out of the runtime's form.
-pub fn from_js(js: &worker::Headers) -> Headers {
-    let mut headers = Headers::default();
-    for (name, value) in js.entries() {
-        headers.append(name, value);
-    }
-    headers
-}
-
-/// The body of an incoming request, unread.
-pub fn body_of(request: &worker::Request) -> Option<JsStream> {
-    request.inner().body().map(|stream| JsStream(stream.unchecked_into()))
+fn from_js(headers: &web_sys::Headers) -> Result<Headers, JsValue> {
+    worker_js::read(&Array::from(headers))
 }

@@ -10,8 +10,21 @@ use crate::request::path::encode;
 use crate::request::{Call, Payload, origin_of};
 
 impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Sends what was decided on to the origin. A stream is given away; a body that was read can be sent again.
+    /// Sends what was decided on to the origin, unless it is on its way already. A stream is given away; a body that was
+    /// read can be sent again.
     pub async fn forward(&self, call: &mut Call<O::Stream>, caller: Option<&Caller>) -> Result<Response<O::Stream>> {
+        let username = caller.map(|caller| caller.username.as_str());
+        let answer = match call.early.take().filter(|early| Some(early.username.as_str()) == username) {
+            Some(early) => early.answer,
+            None => self.origin.send(self.outgoing(call, username)),
+        };
+        let mut response = answer.await?;
+        response.headers = headers::to_client(&response.headers, self.config, origin_of(&call.url));
+        Ok(response)
+    }
+
+    /// The request as the origin gets it.
+    pub fn outgoing(&self, call: &mut Call<O::Stream>, username: Option<&str>) -> OriginRequest<O::Stream> {
         let target = format!("{}{}", encode(&call.path), call.forwarded_query());
         let body = match std::mem::replace(&mut call.payload, Payload::None) {
             Payload::None => Body::Empty,
@@ -22,12 +35,10 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 Body::Bytes(bytes)
             }
         };
-        let mut headers = headers::to_origin(&call.headers, self.config, caller.map(|caller| caller.username.as_str()));
+        let mut headers = headers::to_origin(&call.headers, self.config, username);
         if matches!(body, Body::Bytes(_)) {
             headers.remove("Content-Length");
         }
-        let mut response = self.origin.send(OriginRequest { method: call.method, target, headers, body }).await?;
-        response.headers = headers::to_client(&response.headers, self.config, origin_of(&call.url));
-        Ok(response)
+        OriginRequest { method: call.method, target, headers, body }
     }
 }

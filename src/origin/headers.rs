@@ -41,12 +41,10 @@ const NOT_FORWARDED_PREFIXES: &[&str] = &["x-forwarded-", "cf-", "sec-", "x-auth
 /// (CVE-2025-48865), and names with an underscore go: a WSGI server reads `X_Forwarded_User` as ours
 /// (CVE-2025-64484). The user name is percent-encoded, since a header cannot hold every name.
 pub fn to_origin(incoming: &Headers, config: &Config, username: Option<&str>) -> Headers {
-    let mut headers = end_to_end(incoming);
-    headers.retain(|name| {
-        let name = name.to_ascii_lowercase();
+    let mut headers = end_to_end(incoming, |name| {
         !name.contains('_')
-            && !NOT_FORWARDED.contains(&name.as_str())
-            && !NOT_FORWARDED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            && !is_one_of(NOT_FORWARDED, name)
+            && !NOT_FORWARDED_PREFIXES.iter().any(|prefix| starts_with(name, prefix))
     });
     if let Some(authorization) = &config.origin_authorization {
         headers.set("Authorization", authorization.expose());
@@ -59,7 +57,7 @@ pub fn to_origin(incoming: &Headers, config: &Config, username: Option<&str>) ->
 
 /// The fields that the client gets: what the origin said, but its own address in a redirect becomes ours.
 pub fn to_client(answer: &Headers, config: &Config, our_origin: &str) -> Headers {
-    let mut headers = end_to_end(answer);
+    let mut headers = end_to_end(answer, |_| true);
     if let Some(location) = headers.get("location").and_then(|l| l.strip_prefix(&config.origin)).map(str::to_owned)
         && (location.is_empty() || location.starts_with(['/', '?']))
     {
@@ -68,18 +66,25 @@ pub fn to_client(answer: &Headers, config: &Config, our_origin: &str) -> Headers
     headers
 }
 
-fn end_to_end(headers: &Headers) -> Headers {
-    let named: Vec<String> = headers
+/// The fields that are not for the next hop alone, and that are `wanted`.
+fn end_to_end(headers: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
+    let named: Vec<&str> = headers
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
-        .flat_map(|(_, value)| value.split(','))
-        .map(|token| token.trim().to_ascii_lowercase())
+        .flat_map(|(_, value)| value.split(',').map(str::trim))
         .collect();
-    let mut kept = headers.clone();
-    kept.retain(|name| {
-        let name = name.to_ascii_lowercase();
-        !HOP_BY_HOP.contains(&name.as_str())
-            && (!named.contains(&name) || matches!(name.as_str(), "content-length" | "content-type"))
-    });
-    kept
+    let is_kept = |name: &str| {
+        !is_one_of(HOP_BY_HOP, name)
+            && (!is_one_of(&named, name) || is_one_of(&["content-length", "content-type"], name))
+            && wanted(name)
+    };
+    headers.iter().filter(|(name, _)| is_kept(name)).collect()
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+fn starts_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }

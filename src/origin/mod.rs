@@ -1,6 +1,7 @@
 //! The MLflow server behind us: forwarding, look-ups of parents, and what its answers imply.
 
 pub mod cache;
+pub mod early;
 #[cfg(target_arch = "wasm32")]
 mod edge_cache;
 #[cfg(target_arch = "wasm32")]
@@ -12,6 +13,8 @@ pub mod headers;
 pub mod judge;
 pub mod parents;
 pub mod settle;
+
+use futures_util::future::LocalBoxFuture;
 
 use crate::error::{Code, Refusal, Result};
 use crate::http::{Body, ByteStream, Headers, Method, Response};
@@ -52,16 +55,16 @@ impl From<OriginError> for Refusal {
     }
 }
 
+/// What will come from the origin.
+pub type Answer<S> = LocalBoxFuture<'static, std::result::Result<Response<S>, OriginError>>;
+
 /// The MLflow server. Redirects are not followed.
 #[allow(async_fn_in_trait)] // one thread: no Send bound is wanted
 pub trait Origin {
     /// A body that has not been read.
     type Stream: ByteStream;
-    /// Sends a request and gives the answer as soon as it begins.
-    async fn send(
-        &self,
-        request: OriginRequest<Self::Stream>,
-    ) -> std::result::Result<Response<Self::Stream>, OriginError>;
+    /// Sends a request at once, whether or not anybody waits for the answer, which is there as soon as it begins.
+    fn send(&self, request: OriginRequest<Self::Stream>) -> Answer<Self::Stream>;
     /// What the data centre remembers under a key of [`Origin::remember`]; it may have forgotten.
     async fn recall(&self, key: &str) -> Option<Vec<u8>>;
     /// Lets the data centre remember a fact about the origin that never changes.

@@ -16,7 +16,7 @@ use crate::routes::Part;
 /// What a request needs beside look-ups: D1, the data centre's cache, the origin.
 const OTHER_SUBREQUESTS: u32 = 10;
 /// With more look-ups than this the data centre's cache is left aside.
-const MOST_CACHED: usize = 5;
+pub const MOST_CACHED: usize = 5;
 
 /// What a part belongs to.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ const QUESTIONS: &[Question] = &[
 
 /// Whether it stays where it is for as long as it exists. A dataset may be added to experiments, and MLflow moves a
 /// trace that is started again under the same id.
-fn stays(part: Part) -> bool {
+pub fn stays(part: Part) -> bool {
     !matches!(part, Part::Dataset | Part::Trace)
 }
 
@@ -176,7 +176,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 
     /// Looks a parent up, or remembers it. `None` if the origin does not know the part.
-    async fn parent(&self, part: Part, id: &str, cached: bool) -> Result<Option<Parent>> {
+    pub async fn parent(&self, part: Part, id: &str, cached: bool) -> Result<Option<Parent>> {
         let key = (part, id.to_owned());
         if let Some(parent) = self.isolate.parents.borrow_mut().get(&key) {
             return Ok(Some(parent.clone()));

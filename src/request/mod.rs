@@ -14,6 +14,7 @@ mod values;
 use crate::config::Config;
 use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
+use crate::origin::early::Early;
 use crate::routes::{self, Found, Need, Row, Then};
 use json::Json;
 use query::Query;
@@ -86,7 +87,18 @@ impl Target {
             }
         };
         let Target { method, path, query, found } = self;
-        Ok(Call { row, method, path, query, found, headers: request.headers, url: request.url, content_type, payload })
+        Ok(Call {
+            row,
+            method,
+            path,
+            query,
+            found,
+            headers: request.headers,
+            url: request.url,
+            content_type,
+            payload,
+            early: None,
+        })
     }
 }
 
@@ -109,6 +121,8 @@ pub struct Call<S> {
     pub content_type: Option<String>,
     /// The body.
     pub payload: Payload<S>,
+    /// The answer that the origin was asked for already.
+    pub early: Option<Early<S>>,
 }
 
 /// A body, read as far as the row wants.
@@ -133,6 +147,11 @@ pub enum Unreadable {
 }
 
 impl<S> Call<S> {
+    /// Whether it changes nothing.
+    pub fn reads(&self) -> bool {
+        self.row.map_or(self.method.is_safe(), Row::reads)
+    }
+
     /// The body as it came, as far as it was read.
     pub fn body(&self) -> &[u8] {
         match &self.payload {

@@ -45,6 +45,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it may change users or grants.
+    pub fn writes_directory(&self) -> bool {
+        matches!(self.then, Then::Settle(_)) || matches!(self.then, Then::Serve(_) if self.method != Method::Get)
+    }
+
     /// Whether it changes nothing: a GET, or a search by POST.
     pub fn reads(&self) -> bool {
         let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));

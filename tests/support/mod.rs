@@ -19,7 +19,7 @@ use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Respons
 use mlflow_edge_auth::identity::access_jwt::RsaKey;
 use mlflow_edge_auth::identity::edge::{ClientCertificate, Edge};
 use mlflow_edge_auth::isolate::Isolate;
-use mlflow_edge_auth::origin::{Origin, OriginError, OriginRequest};
+use mlflow_edge_auth::origin::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 
@@ -299,26 +299,8 @@ fn not_found() -> (u16, String) {
 impl Origin for &Mlflow {
     type Stream = Bytes;
 
-    async fn send(&self, request: OriginRequest<Bytes>) -> Result<Response<Bytes>, OriginError> {
-        let body = match request.body {
-            Body::Empty => Vec::new(),
-            Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
-        };
-        let seen = Seen {
-            method: request.method,
-            target: request.target,
-            headers: request.headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
-            body: String::from_utf8_lossy(&body).into_owned(),
-        };
-        self.seen.borrow_mut().push(seen.clone());
-        let scripted = self.script.borrow().as_ref().and_then(|script| script(&seen));
-        let (status, body) = scripted.unwrap_or_else(|| Ok(self.usual(&seen)))?;
-        let mut headers = Headers::default();
-        headers.append("Content-Type", "application/json");
-        for (name, value) in self.answer_headers.borrow().iter() {
-            headers.append(name, value);
-        }
-        Ok(Response { status, headers, body: Body::Stream(Bytes(body.into_bytes())) })
+    fn send(&self, request: OriginRequest<Bytes>) -> OriginAnswer<Bytes> {
+        std::future::ready(self.answer(request)).boxed_local()
     }
 
     async fn recall(&self, key: &str) -> Option<Vec<u8>> {
@@ -342,6 +324,30 @@ impl Origin for &Mlflow {
         self.kept.borrow_mut().insert(key.to_owned(), (answer.headers.clone(), body.clone()));
         answer.body = Body::Stream(Bytes(body));
         answer
+    }
+}
+
+impl Mlflow {
+    fn answer(&self, request: OriginRequest<Bytes>) -> Result<Response<Bytes>, OriginError> {
+        let body = match request.body {
+            Body::Empty => Vec::new(),
+            Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
+        };
+        let seen = Seen {
+            method: request.method,
+            target: request.target,
+            headers: request.headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        self.seen.borrow_mut().push(seen.clone());
+        let scripted = self.script.borrow().as_ref().and_then(|script| script(&seen));
+        let (status, body) = scripted.unwrap_or_else(|| Ok(self.usual(&seen)))?;
+        let mut headers = Headers::default();
+        headers.append("Content-Type", "application/json");
+        for (name, value) in self.answer_headers.borrow().iter() {
+            headers.append(name, value);
+        }
+        Ok(Response { status, headers, body: Body::Stream(Bytes(body.into_bytes())) })
     }
 }
 
