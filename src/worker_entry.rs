@@ -6,7 +6,7 @@ use std::rc::Rc;
 use worker::{Context, Env, Result, console_error, console_log, event};
 
 use crate::config::Config;
-use crate::directory::{Directory, d1::D1};
+use crate::directory::{Directory, d1::D1, replicas::Replicated};
 use crate::error::{Code, Refusal};
 use crate::gate::Gate;
 use crate::http::Response;
@@ -41,10 +41,11 @@ async fn answer(
     isolate: &Isolate,
 ) -> Result<Response<JsStream>> {
     let edge = WorkerEdge(env);
+    let replica = config.d1_read_replicas.then_some(D1 { env, at_replica: true });
     let gate = Gate {
         config,
         edge: &edge,
-        directory: Directory(D1(env)),
+        directory: Directory(Replicated::new(D1 { env, at_replica: false }, replica)),
         origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds, context },
         isolate,
         now: worker::Date::now().as_millis() / 1000,

@@ -50,6 +50,15 @@ impl Row {
         matches!(self.then, Then::Settle(_)) || matches!(self.then, Then::Serve(_) if self.method != Method::Get)
     }
 
+    /// Whether who it is, and the grants on what the request names, are all that is asked about it.
+    pub fn is_decided_at_once(&self) -> bool {
+        match self.need {
+            Need::All(_) => matches!(self.then, Then::Forward | Then::Stream | Then::Judge(_) | Then::Learn(..)),
+            Need::Login => matches!(self.then, Then::Forward | Then::Stream),
+            _ => false,
+        }
+    }
+
     /// Whether it changes nothing: a GET, or a search by POST.
     pub fn reads(&self) -> bool {
         let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));
