@@ -28,6 +28,8 @@ pub struct Config {
     pub auth_cache_ttl_seconds: u32,
     /// `FORWARD_EARLY`: reads of callers whose login was verified before go to the origin beside the D1 statement.
     pub forward_early: bool,
+    /// `D1_READ_REPLICAS`: a replica of D1, which may lag, is good enough to let a request through.
+    pub d1_read_replicas: bool,
     /// `DEFAULT_PERMISSION`: what a user without a grant holds on every resource.
     pub default_permission: Permission,
     /// `PASSWORD_HASH`: how new passwords are hashed.
@@ -78,6 +80,7 @@ impl Config {
                 _ => number(&get, "AUTH_CACHE_TTL_SECONDS", 0)?,
             },
             forward_early: flag(&get, "FORWARD_EARLY", true)?,
+            d1_read_replicas: flag(&get, "D1_READ_REPLICAS", false)?,
             default_permission: match get("DEFAULT_PERMISSION") {
                 None => Permission::Read,
                 Some(name) => Permission::parse(&name)

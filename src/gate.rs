@@ -9,6 +9,7 @@ use crate::error::{Page, Refusal, Result};
 use crate::http::{Body, Method, Request, Response};
 use crate::identity::edge::Edge;
 use crate::identity::presented::{self, Presented};
+use crate::identity::verified::Fingerprint;
 use crate::isolate::Isolate;
 use crate::origin::Origin;
 use crate::request::{Call, Demand, Subject, Target};
@@ -56,7 +57,10 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let target = Target::parse(&request, self.config);
         if target.as_ref().is_ok_and(Target::is_public) {
             let mut call = target?.read(request, self.config.body_limit, false).await?;
-            return self.forward(&mut call, None).await;
+            return match call.row {
+                Some(Row { then: Then::Cache, .. }) => self.public_file(&mut call).await,
+                _ => self.forward(&mut call, None).await,
+            };
         }
         let presented = presented::read(&request, self.config)?;
         let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
@@ -91,7 +95,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let asked = demands.as_deref().unwrap_or_default();
         let wanted: Vec<Resource> = asked.iter().filter_map(|demand| self.known(&demand.subject)).collect();
         let login = self.isolate.verified.borrow().fingerprint(presented);
-        let sign_in = self.sign_in(presented, login, address, &wanted);
+        let row = call.as_ref().and_then(|call| call.row);
+        let sign_in = self.sign_in_anywhere(presented, login, address, &wanted, row, demands);
         let (Some(login), Some(call)) = (login, call) else { return sign_in.await };
         let is_ours = call.row.is_none_or(|row| matches!(row.then, Then::Serve(_)));
         if !is_ours && let Some(found) = self.isolate.verified.borrow_mut().still_good(&login, &wanted, self.now) {
@@ -105,6 +110,42 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 join(sign_in, self.look_ahead(call, asked, &caller)).await.0
             }
         }
+    }
+
+    /// Signs in at a replica if that may do, and at the primary if it does not. What is decided by more than this one
+    /// statement begins at the primary, and so does what is answered here.
+    async fn sign_in_anywhere(
+        &self,
+        presented: &Presented,
+        login: Option<Fingerprint>,
+        address: Option<&str>,
+        wanted: &[Resource],
+        row: Option<&Row>,
+        demands: &Result<Vec<Demand>>,
+    ) -> Result<(Caller, Grants)> {
+        let asked = demands.as_deref().unwrap_or_default();
+        let is_known = |demand: &Demand| self.known(&demand.subject).is_some();
+        if !row.is_some_and(Row::is_decided_at_once) || demands.is_err() || !asked.iter().all(is_known) {
+            self.directory.0.to_primary();
+        }
+        let found = self.sign_in(presented, login, address, wanted).await;
+        let stands = match &found {
+            Ok((caller, grants)) => self.would_do(asked, caller, grants),
+            Err(refusal) => !refusal.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
+        };
+        if stands || !self.directory.0.to_primary() {
+            return found;
+        }
+        self.sign_in(presented, login, address, wanted).await
+    }
+
+    /// Whether these grants are enough for what is known to be asked for.
+    fn would_do(&self, demands: &[Demand], caller: &Caller, grants: &Grants) -> bool {
+        let default = self.config.default_permission;
+        demands.iter().all(|demand| {
+            let resource = self.known(&demand.subject);
+            resource.is_none_or(|it| access::decide(caller, grants, default, demand.capability, &it).is_ok())
+        })
     }
 
     /// Decides what the row needs, and does what it says then.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use worker::{Context, Env, Result, console_error, console_log, event};
 
 use crate::config::Config;
-use crate::directory::{Directory, d1::D1};
+use crate::directory::{Directory, d1::D1, replicas::Replicated};
 use crate::error::{Code, Refusal};
 use crate::gate::Gate;
 use crate::http::Response;
@@ -20,12 +20,12 @@ thread_local! {
 }
 
 #[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let config = CONFIG.with(|cell| cell.get_or_init(|| Rc::new(Config::parse(variable))).clone());
     let response = match config.as_ref() {
         Ok(config) => match isolate() {
-            Some(isolate) => answer(request, &env, config, &isolate).await?,
+            Some(isolate) => answer(request, &env, &context, config, &isolate).await?,
             None => misconfigured("the platform gives no randomness"),
         },
         Err(problem) => misconfigured(problem),
@@ -36,15 +36,17 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
 async fn answer(
     request: web_sys::Request,
     env: &Env,
+    context: &Context,
     config: &Config,
     isolate: &Isolate,
 ) -> Result<Response<JsStream>> {
     let edge = WorkerEdge(env);
+    let replica = config.d1_read_replicas.then_some(D1 { env, at_replica: true });
     let gate = Gate {
         config,
         edge: &edge,
-        directory: Directory(D1(env)),
-        origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds },
+        directory: Directory(Replicated::new(D1 { env, at_replica: false }, replica)),
+        origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds, context },
         isolate,
         now: worker::Date::now().as_millis() / 1000,
         random,

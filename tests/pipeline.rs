@@ -4,8 +4,10 @@
 
 mod support;
 
-use mlflow_edge_auth::http::Method;
+use mlflow_edge_auth::http::{Headers, Method};
 use mlflow_edge_auth::origin::OriginError;
+use mlflow_edge_auth::origin::cache::may_be_kept;
+use mlflow_edge_auth::routes::{Need, TABLE, Then};
 use support::{ADMIN, ALICE, BOB, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
@@ -61,6 +63,118 @@ fn an_unknown_user_costs_what_a_wrong_password_costs() {
     let wrong = world.cost(|| assert_eq!(world.get("alice:wrong", GET_EXPERIMENT).status, 401));
     let unknown = world.cost(|| assert_eq!(world.get("nobody:wrong", GET_EXPERIMENT).status, 401));
     assert_eq!((wrong, unknown), ((2, 0, 1), (2, 0, 1)), "one statement to ask, one to count the failure");
+}
+
+// --- what the data centre keeps -----------------------------------------------------------------------------------
+
+const HASHED: &str = "/static-files/static/js/main.c2f5f8d4.js";
+
+/// What MLflow sends with a static file.
+const MLFLOWS_FILE: &[(&str, &str)] =
+    &[("Cache-Control", "public, max-age=2419200"), ("Content-Length", "2"), ("ETag", "\"1\""), ("Vary", "Origin")];
+
+fn world_of_files(headers: &[(&str, &str)]) -> World {
+    let world = World::new();
+    *world.mlflow.answer_headers.borrow_mut() = headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+    world
+}
+
+#[test]
+fn a_static_file_is_asked_for_once_and_in_nobodys_name() {
+    let world = world_of_files(MLFLOWS_FILE);
+    let ask = |method: &str, headers: &[(&str, &str)]| world.send(method, HASHED, headers, None);
+    let of_a_user = [("Authorization", &basic(ALICE)[..]), ("Cookie", "a=b"), ("Accept-Language", "de"), ("X-A", "b")];
+    assert_eq!(world.cost(|| assert_eq!(ask("GET", &of_a_user).body, "{}")), (0, 1, 0), "the first time");
+    let seen = world.last_seen();
+    assert_eq!((seen.target.as_str(), seen.headers), (HASHED, vec![("Accept-Encoding".into(), "identity".into())]));
+    let again = || {
+        let answer = ask("GET", &[]);
+        assert_eq!((answer.status, answer.body.as_str(), answer.headers.get("etag")), (200, "{}", Some("\"1\"")));
+    };
+    assert_eq!(world.cost(again), (0, 0, 0), "the second time");
+    assert_eq!(world.cost(|| assert_eq!(ask("HEAD", &[]).body, "")), (0, 0, 0), "its head");
+    assert_eq!(world.cost(|| assert_eq!(ask("GET", &[("If-None-Match", "\"1\"")]).status, 304)), (0, 0, 0));
+    assert_eq!(world.cost(|| assert_eq!(ask("GET", &[("If-None-Match", "\"2\"")]).status, 200)), (0, 0, 0));
+    for field in ["Range", "If-Range", "If-Match", "If-Unmodified-Since"] {
+        assert_eq!(world.cost(|| ask("GET", &[(field, "x")])), (0, 1, 0), "{field} is the origin's to answer");
+        assert_eq!(world.last_seen().header(field), Some("x"));
+    }
+}
+
+#[test]
+fn nothing_but_a_whole_public_file_with_a_hash_is_kept() {
+    let kept_after = |world: &World, method: &str, target: &str, headers: &[(&str, &str)]| {
+        world.send(method, target, headers, None);
+        let kept: Vec<String> = world.mlflow.kept.borrow().keys().cloned().collect();
+        kept
+    };
+    let none = Vec::<String>::new();
+    for (method, target, headers) in [
+        ("GET", "/static-files/index.html", &[][..]),
+        ("GET", "/static-files/static/js/main.c2f5f8d4.js?x=1", &[]),
+        ("GET", "/favicon.ico", &[]),
+        ("GET", "/", &[("Authorization", &basic(ALICE)[..])]),
+        ("GET", "/build/main.c2f5f8d4.js", &[("Authorization", &basic(ALICE))]),
+        ("HEAD", HASHED, &[]),
+        ("GET", HASHED, &[("Range", "bytes=0-0")]),
+        ("GET", HASHED, &[("If-None-Match", "\"0\"")]),
+    ] {
+        assert_eq!(kept_after(&world_of_files(MLFLOWS_FILE), method, target, headers), none, "{method} {target}");
+    }
+    assert_eq!(kept_after(&world_of_files(MLFLOWS_FILE), "GET", HASHED, &[]), [HASHED]);
+    for status in [203, 206, 304, 404, 500] {
+        let world = world_of_files(MLFLOWS_FILE);
+        *world.mlflow.script.borrow_mut() = Some(Box::new(move |_| Some(Ok((status, "{}".into())))));
+        assert_eq!(kept_after(&world, "GET", HASHED, &[]), none, "{status}");
+    }
+}
+
+#[test]
+fn the_origin_says_what_may_be_kept() {
+    let with = |name: &str, values: &[&str]| {
+        let mut headers = Headers::default();
+        MLFLOWS_FILE.iter().for_each(|(name, value)| headers.append(*name, *value));
+        headers.remove(name);
+        values.iter().for_each(|value| headers.append(name, *value));
+        may_be_kept(200, &headers)
+    };
+    for (name, value) in [
+        ("Cache-Control", "Public, Max-Age=60"),
+        ("Cache-Control", "s-maxage=60,public"),
+        ("Vary", "Origin, Accept-Encoding"),
+        ("Content-Length", "33554432"),
+    ] {
+        assert!(with(name, &[value]), "{name}: {value}");
+    }
+    assert!(with("Vary", &[]) && with("ETag", &[]));
+    for (name, values) in [
+        ("Cache-Control", &[][..]),
+        ("Cache-Control", &["max-age=60"]),
+        ("Cache-Control", &["public"]),
+        ("Cache-Control", &["public, max-age=0"]),
+        ("Cache-Control", &["public, max-age=60, s-maxage=0"]),
+        ("Cache-Control", &["public, max-age=-1"]),
+        ("Cache-Control", &["public, max-age=60", "no-store"]),
+        ("Cache-Control", &["public, no-cache, max-age=60"]),
+        ("Cache-Control", &["public, private=\"x\", max-age=60"]),
+        ("Set-Cookie", &["a=b"]),
+        ("Content-Encoding", &["gzip"]),
+        ("Content-Range", &["bytes 0-1/2"]),
+        ("Vary", &["*"]),
+        ("Vary", &["Origin", "Cookie"]),
+        ("Content-Length", &[]),
+        ("Content-Length", &["33554433"]),
+        ("Content-Length", &["x"]),
+    ] {
+        assert!(!with(name, values), "{name}: {values:?}");
+    }
+}
+
+#[test]
+fn what_is_kept_needs_no_login() {
+    let rows = TABLE.iter().copied().flatten().filter(|row| matches!(row.then, Then::Cache));
+    let rows: Vec<_> = rows.inspect(|row| assert!(matches!(row.need, Need::Nobody), "{}", row.path)).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.method == Method::Get));
 }
 
 // --- who --------------------------------------------------------------------------------------------------------

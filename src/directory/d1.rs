@@ -11,11 +11,25 @@ use super::{Database, DatabaseError, Statement, Value};
 use crate::worker_js::{self, told};
 
 /// The binding `DB`, taken only by those requests that need it.
-pub struct D1<'a>(pub &'a Env);
+pub struct D1<'a> {
+    /// Where the binding is.
+    pub env: &'a Env,
+    /// Whether the nearest replica may answer; the primary otherwise.
+    pub at_replica: bool,
+}
 
 impl D1<'_> {
+    fn database(&self) -> Result<D1Database, JsValue> {
+        let database: D1Database = JsValue::from(self.env.d1("DB").map_err(JsValue::from)?).unchecked_into();
+        if !self.at_replica {
+            return Ok(database);
+        }
+        // a session prepares and runs as the database does; only within one is a replica asked
+        Ok(database.with_session(Some("first-unconstrained"))?.unchecked_into())
+    }
+
     async fn results(&self, statements: Vec<Statement>) -> Result<Vec<JsValue>, JsValue> {
-        let database: D1Database = JsValue::from(self.0.d1("DB").map_err(JsValue::from)?).unchecked_into();
+        let database = self.database()?;
         let mut prepared = statements.iter().map(|s| prepare(&database, s)).collect::<Result<Vec<_>, _>>()?;
         if prepared.len() == 1
             && let Some(only) = prepared.pop()

@@ -11,6 +11,7 @@ macro_rules! sql {
 #[cfg(target_arch = "wasm32")]
 pub mod d1;
 pub mod guesses;
+pub mod replicas;
 pub mod tokens;
 
 use serde::Deserialize;
@@ -61,6 +62,11 @@ pub trait Database {
         &self,
         statements: Vec<Statement>,
     ) -> std::result::Result<Vec<Vec<T>>, DatabaseError>;
+    /// From now on nothing is asked of a replica. Whether what was told before may have been one's, and so be out of
+    /// date.
+    fn to_primary(&self) -> bool {
+        false
+    }
 }
 
 /// The wanted grants of the user `u`, as one text of JSON: a row of one text crosses to wasm faster than many columns.

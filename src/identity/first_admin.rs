@@ -11,6 +11,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         if self.isolate.has_users.get() {
             return Ok(());
         }
+        self.directory.0.to_primary(); // a replica that lags could have nobody
         if !self.directory.has_users().await? {
             let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
             let Some(password) = &self.config.admin_password else {

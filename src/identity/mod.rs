@@ -162,10 +162,14 @@ impl<D: Database, O> Gate<'_, D, O> {
         wanted: &[Resource],
     ) -> Result<SignedIn> {
         let subjects = guesses::subjects(&credentials.username, address);
-        let Identified { user, failures, locked_until } =
-            self.directory.identify(&credentials.username, wanted, &subjects).await?;
         let is_verified =
             |stored: &PasswordHash| login.is_some_and(|login| self.isolate.verified.borrow_mut().knows(&login, stored));
+        let mut found = self.directory.identify(&credentials.username, wanted, &subjects).await?;
+        // no password is tried on what a replica says, and no failure counted
+        if !found.user.as_ref().is_some_and(|(_, stored, _)| is_verified(stored)) && self.directory.0.to_primary() {
+            found = self.directory.identify(&credentials.username, wanted, &subjects).await?;
+        }
+        let Identified { user, failures, locked_until } = found;
         let user = match user {
             Some((caller, stored, grants)) if is_verified(&stored) => {
                 return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });

@@ -8,10 +8,10 @@ use futures_util::future::{Either, ready, select};
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, RequestRedirect};
-use worker::Cache;
 use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{Cache, Context};
 
-use super::{Answer, Origin, OriginError, OriginRequest};
+use super::{Answer, Origin, OriginError, OriginRequest, edge_cache};
 use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
 use crate::request::path::percent_encode;
 use crate::worker_js::{self, told};
@@ -28,6 +28,13 @@ impl JsStream {
         let is_packed = headers.get("content-encoding").is_some();
         let length = headers.get("content-length").filter(|_| !is_packed).and_then(|length| length.parse().ok());
         Self { stream, length }
+    }
+
+    /// Two streams of the same bytes.
+    pub fn split(self) -> (Self, Self) {
+        let branches = self.stream.tee();
+        let branch = |n| Self { stream: branches.get(n).unchecked_into(), length: self.length };
+        (branch(0), branch(1))
     }
 
     /// All of it at once: one call, one copy.
@@ -71,6 +78,8 @@ pub struct FetchOrigin<'a> {
     pub base: &'a str,
     /// How long an answer may take to begin; an upload that streams has no bound here.
     pub timeout_seconds: u32,
+    /// Lets work go on after the answer.
+    pub context: &'a Context,
 }
 
 impl Origin for FetchOrigin<'_> {
@@ -95,6 +104,14 @@ impl Origin for FetchOrigin<'_> {
             // a cache that does not take it only costs the next look-up
             let _ = Cache::open(CACHE.to_owned()).await.put(self.cache_key(key), kept.fixed(fact)).await;
         }
+    }
+
+    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<JsStream>> {
+        edge_cache::get(&edge_cache::address(self.base, key), conditions).await.ok()?
+    }
+
+    fn keep(&self, key: &str, answer: Response<JsStream>) -> Response<JsStream> {
+        edge_cache::put(self.context, edge_cache::address(self.base, key), answer)
     }
 }
 
@@ -135,8 +152,13 @@ async fn answer(promise: Promise, timeout_seconds: Option<u32>) -> Result<Respon
             }
         }
     };
-    let response: web_sys::Response = fetched.map_err(|error| unreachable(&error))?.unchecked_into();
-    let headers = from_js(&response.headers()).map_err(|error| unreachable(&error))?;
+    let response = fetched.map_err(|error| unreachable(&error))?.unchecked_into();
+    read(&response).map_err(|error| unreachable(&error))
+}
+
+/// An answer of the runtime's, its body unread.
+pub fn read(response: &web_sys::Response) -> Result<Response<JsStream>, JsValue> {
+    let headers = from_js(&response.headers())?;
     let body = response.body().map_or(Body::Empty, |stream| Body::Stream(JsStream::new(stream, &headers)));
     Ok(Response { status: response.status(), headers, body })
 }

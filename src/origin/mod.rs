@@ -1,6 +1,9 @@
 //! The MLflow server behind us: forwarding, look-ups of parents, and what its answers imply.
 
+pub mod cache;
 pub mod early;
+#[cfg(target_arch = "wasm32")]
+mod edge_cache;
 #[cfg(target_arch = "wasm32")]
 pub mod fetch;
 pub mod filter;
@@ -66,6 +69,12 @@ pub trait Origin {
     async fn recall(&self, key: &str) -> Option<Vec<u8>>;
     /// Lets the data centre remember a fact about the origin that never changes.
     async fn remember(&self, key: &str, fact: Vec<u8>);
+    /// The answer of [`Origin::keep`] that the data centre has under this key, or what it says to these conditions
+    /// about it (`If-None-Match`, `If-Modified-Since`: 304). It may have none.
+    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Self::Stream>>;
+    /// Lets the data centre keep an answer for everybody, and gives it back at once: the copy is made while it
+    /// streams. A cache that does not take it only costs the next question.
+    fn keep(&self, key: &str, answer: Response<Self::Stream>) -> Response<Self::Stream>;
 }
 
 /// The longest answer that is read to decide or to filter.

@@ -50,6 +50,15 @@ impl Row {
         matches!(self.then, Then::Settle(_)) || matches!(self.then, Then::Serve(_) if self.method != Method::Get)
     }
 
+    /// Whether who it is, and the grants on what the request names, are all that is asked about it.
+    pub fn is_decided_at_once(&self) -> bool {
+        match self.need {
+            Need::All(_) => matches!(self.then, Then::Forward | Then::Stream | Then::Judge(_) | Then::Learn(..)),
+            Need::Login => matches!(self.then, Then::Forward | Then::Stream),
+            _ => false,
+        }
+    }
+
     /// Whether it changes nothing: a GET, or a search by POST.
     pub fn reads(&self) -> bool {
         let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));
@@ -175,6 +184,9 @@ pub enum Then {
     Forward,
     /// To the origin; the body is not looked at, ids are in path or query.
     Stream,
+    /// From the data centre's cache, or to the origin, whose answer is kept there if it says that everybody may have it.
+    /// Only for a GET that needs no login.
+    Cache,
     /// To the origin, and its answer names the experiment here (`[]` is each item of a list): decided before a byte
     /// of it leaves.
     Judge(&'static [&'static str]),
@@ -257,7 +269,7 @@ mod words {
     pub(super) use super::Claim::{Delete, Manage, Read, Update};
     use super::Need;
     pub(super) use super::Need::{Admin, All, Login, Nobody, Oneself};
-    pub(super) use super::Then::{Conceal, Filter, Forward, Judge, Learn, Narrow, Serve, Settle, Stream};
+    pub(super) use super::Then::{Cache, Conceal, Filter, Forward, Judge, Learn, Narrow, Serve, Settle, Stream};
     pub(super) use super::{Count, Endpoint, Field, Listing, Names, Part, Row, Settlement, Then};
     use crate::http::Method;
 

@@ -6,7 +6,7 @@ use super::words::*;
 pub const ROWS: &[Row] = &[
     get("/health",               Nobody, Stream),
     get("/favicon.ico",          Nobody, Stream),
-    get("/static-files/{*path}", Nobody, Stream),
+    get("/static-files/{*path}", Nobody, Cache),
     get("/",                     Login,  Stream),
     get("/version",              Login,  Stream),
     get("/build/{*path}",        Login,  Stream),

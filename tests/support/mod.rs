@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use mlflow_edge_auth::config::Config;
+use mlflow_edge_auth::directory::replicas::Replicated;
 use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement, Value};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
@@ -66,6 +67,24 @@ impl Sqlite {
             Ok(serde_json::Value::Object(entries.collect()))
         };
         prepared.query_map([], read).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// A copy of what is there now: a replica that gets no further.
+    pub fn lagging_replica(&self) -> Self {
+        let copy = Self::new();
+        for table in ["users", "grants", "tokens", "guesses"] {
+            for row in self.rows(&format!("SELECT * FROM {table}")) {
+                let row = row.as_object().unwrap();
+                let columns: Vec<&str> = row.keys().map(String::as_str).collect();
+                let literal = |value: &serde_json::Value| match value {
+                    serde_json::Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+                    other => other.to_string(),
+                };
+                let values: Vec<String> = row.values().map(literal).collect();
+                copy.execute(&format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(","), values.join(",")));
+            }
+        }
+        copy
     }
 
     pub fn execute(&self, sql: &str) {
@@ -160,7 +179,9 @@ pub struct Mlflow {
     pub seen: RefCell<Vec<Seen>>,
     pub script: RefCell<Option<Script>>,
     pub answer_headers: RefCell<Vec<(String, String)>>,
-    /// What the data centre remembers.
+    /// Answers that the data centre keeps.
+    pub kept: RefCell<std::collections::HashMap<String, (Headers, Vec<u8>)>>,
+    /// Facts that the data centre remembers.
     pub cache: RefCell<std::collections::HashMap<String, Vec<u8>>>,
     /// Names of registered models, ids of experiments: what a search finds.
     pub rows: RefCell<Vec<String>>,
@@ -308,6 +329,21 @@ impl Origin for &Mlflow {
     async fn remember(&self, key: &str, fact: Vec<u8>) {
         self.cache.borrow_mut().insert(key.to_owned(), fact);
     }
+
+    /// Of the conditions it knows If-None-Match, with one strong tag.
+    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Bytes>> {
+        let (headers, body) = self.kept.borrow().get(key).cloned()?;
+        let is_known = conditions.get("if-none-match").is_some_and(|tag| headers.get("etag") == Some(tag));
+        let (status, body) = if is_known { (304, Body::Empty) } else { (200, Body::Stream(Bytes(body))) };
+        Some(Response { status, headers, body })
+    }
+
+    fn keep(&self, key: &str, mut answer: Response<Bytes>) -> Response<Bytes> {
+        let Body::Stream(Bytes(body)) = answer.body else { panic!("a body that no stream is") };
+        self.kept.borrow_mut().insert(key.to_owned(), (answer.headers.clone(), body.clone()));
+        answer.body = Body::Stream(Bytes(body));
+        answer
+    }
 }
 
 impl Mlflow {
@@ -385,6 +421,8 @@ impl Answer {
 pub struct World {
     pub config: Config,
     pub database: Sqlite,
+    /// What is asked first, if there is one.
+    pub replica: Option<Sqlite>,
     pub mlflow: Mlflow,
     pub isolate: Isolate,
     pub edge: TestEdge,
@@ -408,6 +446,7 @@ impl World {
         Self {
             config: Config::parse(get).unwrap(),
             database: Sqlite::new(),
+            replica: None,
             mlflow: Mlflow::default(),
             isolate: Isolate::new([1; 32]),
             edge: TestEdge::default(),
@@ -450,7 +489,7 @@ impl World {
     ) -> Option<Answer> {
         let gate = Gate {
             config: &self.config,
-            directory: Directory(&self.database),
+            directory: Directory(Replicated::new(&self.database, self.replica.as_ref())),
             origin: &self.mlflow,
             edge: &self.edge,
             isolate: &self.isolate,

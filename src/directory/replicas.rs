@@ -1,0 +1,45 @@
+//! A database with read replicas, which may lag (`D1_READ_REPLICAS`).
+//!
+//! A replica can only let somebody through. Whatever it would refuse is asked again at the primary, before it counts and
+//! before anybody is told; and what is written, or needs more than one question, is asked there alone.
+
+use std::cell::Cell;
+
+use serde::de::DeserializeOwned;
+
+use super::{Database, DatabaseError, Statement};
+
+/// The database of one request: at a replica until it goes over to the primary, where it then stays.
+pub struct Replicated<P, R> {
+    primary: P,
+    replica: Option<R>,
+    at_replica: Cell<bool>,
+}
+
+impl<P: Database, R: Database> Replicated<P, R> {
+    /// Without a replica, the primary alone.
+    pub fn new(primary: P, replica: Option<R>) -> Self {
+        let at_replica = Cell::new(replica.is_some());
+        Self { primary, replica, at_replica }
+    }
+}
+
+impl<P: Database, R: Database> Database for Replicated<P, R> {
+    async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
+        if !statements.iter().all(reads) {
+            self.to_primary();
+        }
+        match &self.replica {
+            Some(replica) if self.at_replica.get() => replica.run(statements).await,
+            _ => self.primary.run(statements).await,
+        }
+    }
+
+    fn to_primary(&self) -> bool {
+        self.at_replica.replace(false)
+    }
+}
+
+fn reads(statement: &Statement) -> bool {
+    statement.sql.trim_start().starts_with("SELECT")
+}
