@@ -2,7 +2,7 @@
 //!
 //! A body that nobody has to read stays a `Stream`, a handle of the runtime that is passed on untouched.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::identity::edge::ClientCertificate;
 
@@ -68,7 +68,7 @@ impl Method {
 }
 
 /// Header fields in the order of arrival. Names compare without case.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Deserialize)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
@@ -96,6 +96,14 @@ impl Headers {
     /// Name and value of every field.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+}
+
+/// As an object if it can be one, which the runtime reads faster than a list of pairs; a name may be there twice.
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let is_twice = |(n, (name, _)): (usize, (&str, &str))| self.iter().skip(n + 1).any(|(other, _)| other == name);
+        if self.iter().enumerate().any(is_twice) { to.collect_seq(self.iter()) } else { to.collect_map(self.iter()) }
     }
 }
 

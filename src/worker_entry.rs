@@ -48,7 +48,7 @@ async fn answer(
         directory: Directory(Replicated::new(D1 { env, at_replica: false }, replica)),
         origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds, context },
         isolate,
-        now: worker::Date::now().as_millis() / 1000,
+        now: (js_sys::Date::now() / 1000.0) as u64,
         random,
     };
     let mut incoming = fetch::request(&request)?;

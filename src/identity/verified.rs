@@ -25,7 +25,8 @@ pub type Fingerprint = [u8; 32];
 
 /// The bounded memory of an isolate.
 pub struct Verified {
-    key: [u8; 32],
+    /// Keyed already: that is half the work of an HMAC.
+    mac: Option<Hmac<Sha256>>,
     logins: LruCache<Fingerprint, Login>,
     /// Of a user on a resource: what D1 said, and until when that is good.
     grants: LruCache<(i64, Resource), (Option<Permission>, u64)>,
@@ -41,7 +42,8 @@ struct Login {
 impl Verified {
     /// An empty memory under this random key.
     pub fn new(key: [u8; 32]) -> Self {
-        Self { key, logins: LruCache::new(LOGINS), grants: LruCache::new(GRANTS) }
+        let mac = Hmac::new_from_slice(&key).ok();
+        Self { mac, logins: LruCache::new(LOGINS), grants: LruCache::new(GRANTS) }
     }
 
     /// The entry's key. `None` for a login that is verified anew each time.
@@ -56,7 +58,7 @@ impl Verified {
             Presented::Signature(signature) => ["key ", signature.access_key_id(), "", ""],
             Presented::Certificate(_) | Presented::Assertion(_) => return None,
         };
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        let mut mac = self.mac.clone()?;
         parts.iter().for_each(|part| mac.update(part.as_bytes()));
         Some(mac.finalize().into_bytes().into())
     }

@@ -21,19 +21,27 @@ pub struct JsStream {
     stream: web_sys::ReadableStream,
     /// How many bytes it has, where the message says so and nothing is unpacked on the way.
     length: Option<usize>,
+    /// The answer whose body it is, with its header fields as they came.
+    answer: Option<(web_sys::Response, Headers)>,
 }
 
 impl JsStream {
     fn new(stream: web_sys::ReadableStream, headers: &Headers) -> Self {
         let is_packed = headers.get("content-encoding").is_some();
         let length = headers.get("content-length").filter(|_| !is_packed).and_then(|length| length.parse().ok());
-        Self { stream, length }
+        Self { stream, length, answer: None }
+    }
+
+    /// The answer whose body it is, if that would go out as it came.
+    fn unchanged(&self, status: u16, headers: &Headers) -> Option<web_sys::Response> {
+        let (answer, came) = self.answer.as_ref()?;
+        (came == headers && answer.status() == status).then(|| Clone::clone(answer))
     }
 
     /// Two streams of the same bytes.
     pub fn split(self) -> (Self, Self) {
         let branches = self.stream.tee();
-        let branch = |n| Self { stream: branches.get(n).unchecked_into(), length: self.length };
+        let branch = |n| Self { stream: branches.get(n).unchecked_into(), length: self.length, answer: None };
         (branch(0), branch(1))
     }
 
@@ -159,7 +167,10 @@ async fn answer(promise: Promise, timeout_seconds: Option<u32>) -> Result<Respon
 /// An answer of the runtime's, its body unread.
 pub fn read(response: &web_sys::Response) -> Result<Response<JsStream>, JsValue> {
     let headers = from_js(&response.headers())?;
-    let body = response.body().map_or(Body::Empty, |stream| Body::Stream(JsStream::new(stream, &headers)));
+    let body = response.body().map_or(Body::Empty, |stream| {
+        let answer = Some((Clone::clone(response), headers.clone()));
+        Body::Stream(JsStream { answer, ..JsStream::new(stream, &headers) })
+    });
     Ok(Response { status: response.status(), headers, body })
 }
 
@@ -179,8 +190,13 @@ pub fn request(request: &web_sys::Request) -> Result<crate::http::Request<JsStre
     })
 }
 
-/// The answer as the runtime wants it.
+/// The answer as the runtime wants it: the origin's own object, if nothing of it was changed.
 pub fn response(response: Response<JsStream>) -> Result<web_sys::Response, JsValue> {
+    if let Body::Stream(stream) = &response.body
+        && let Some(unchanged) = stream.unchanged(response.status, &response.headers)
+    {
+        return Ok(unchanged);
+    }
     let init = web_sys::ResponseInit::new();
     init.set_status(response.status);
     init.set_headers(&worker_js::write(&response.headers)?);
