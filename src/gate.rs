@@ -1,15 +1,12 @@
 //! The gate: the way of a request, from top to bottom.
 
-use futures_util::future::join;
-
-use crate::access::{self, Caller, Grants, Resource, SignIn};
+use crate::access::{self, Caller, Grants, SignIn};
 use crate::config::Config;
 use crate::directory::{Database, Directory};
 use crate::error::{Page, Refusal, Result};
 use crate::http::{Body, Method, Request, Response};
 use crate::identity::edge::Edge;
 use crate::identity::presented::{self, Presented};
-use crate::identity::verified::Fingerprint;
 use crate::isolate::Isolate;
 use crate::origin::Origin;
 use crate::request::{Call, Demand, Subject, Target};
@@ -83,64 +80,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         answer
     }
 
-    /// Who it is, with the grants on everything that is known to be asked for: one statement, beside which the origin
-    /// may begin, or none where D1's last answer is still good.
-    async fn identify(
-        &self,
-        presented: &Presented,
-        address: Option<&str>,
-        call: Option<&mut Call<O::Stream>>,
-        demands: &Result<Vec<Demand>>,
-    ) -> Result<(Caller, Grants)> {
-        let asked = demands.as_deref().unwrap_or_default();
-        let wanted: Vec<Resource> = asked.iter().filter_map(|demand| self.known(&demand.subject)).collect();
-        let login = self.isolate.verified.borrow().fingerprint(presented);
-        let row = call.as_ref().and_then(|call| call.row);
-        let sign_in = self.sign_in_anywhere(presented, login, address, &wanted, row, demands);
-        let (Some(login), Some(call)) = (login, call) else { return sign_in.await };
-        let is_ours = call.row.is_none_or(|row| matches!(row.then, Then::Serve(_)));
-        if !is_ours && let Some(found) = self.isolate.verified.borrow_mut().still_good(&login, &wanted, self.now) {
-            return Ok(found);
-        }
-        let last = self.isolate.verified.borrow_mut().last(&login, &wanted);
-        match last.filter(|_| self.config.forward_early && demands.is_ok()) {
-            None => sign_in.await,
-            Some((caller, grants)) => {
-                self.begin(call, asked, &caller, &grants);
-                join(sign_in, self.look_ahead(call, asked, &caller)).await.0
-            }
-        }
-    }
-
-    /// Signs in at a replica if that may do, and at the primary if it does not. What is decided by more than this one
-    /// statement begins at the primary, and so does what is answered here.
-    async fn sign_in_anywhere(
-        &self,
-        presented: &Presented,
-        login: Option<Fingerprint>,
-        address: Option<&str>,
-        wanted: &[Resource],
-        row: Option<&Row>,
-        demands: &Result<Vec<Demand>>,
-    ) -> Result<(Caller, Grants)> {
-        let asked = demands.as_deref().unwrap_or_default();
-        let is_known = |demand: &Demand| self.known(&demand.subject).is_some();
-        if !row.is_some_and(Row::is_decided_at_once) || demands.is_err() || !asked.iter().all(is_known) {
-            self.directory.0.to_primary();
-        }
-        let found = self.sign_in(presented, login, address, wanted).await;
-        let stands = match &found {
-            Ok((caller, grants)) => self.would_do(asked, caller, grants),
-            Err(refusal) => !refusal.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
-        };
-        if stands || !self.directory.0.to_primary() {
-            return found;
-        }
-        self.sign_in(presented, login, address, wanted).await
-    }
-
     /// Whether these grants are enough for what is known to be asked for.
-    fn would_do(&self, demands: &[Demand], caller: &Caller, grants: &Grants) -> bool {
+    pub fn would_do(&self, demands: &[Demand], caller: &Caller, grants: &Grants) -> bool {
         let default = self.config.default_permission;
         demands.iter().all(|demand| {
             let resource = self.known(&demand.subject);

@@ -5,6 +5,7 @@ pub mod basic;
 pub mod edge;
 mod first_admin;
 pub mod guesses;
+mod identify;
 pub mod password;
 pub mod presented;
 pub mod secret;

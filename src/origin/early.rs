@@ -7,7 +7,7 @@
 use futures_util::future::join_all;
 
 use super::{Answer, Origin};
-use crate::access::{self, Caller, Grants, SignIn};
+use crate::access::{Caller, Grants, SignIn};
 use crate::directory::Database;
 use crate::gate::Gate;
 use crate::request::{Call, Demand, Subject};
@@ -25,13 +25,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     /// Sends a read that [`Gate::forward`] would send unchanged, if `caller` with these grants may have it. The answer
     /// waits there for the decision.
     pub fn begin(&self, call: &mut Call<O::Stream>, demands: &[Demand], caller: &Caller, grants: &Grants) {
-        let default = self.config.default_permission;
-        let is_judged = is_judged(call) && self.is_to_be_judged(call, demands);
-        let would_do = |demand: &Demand| match self.known(&demand.subject) {
-            Some(resource) => access::decide(caller, grants, default, demand.capability, &resource).is_ok(),
-            None => is_judged,
-        };
-        if is_plain_read(call) && demands.iter().all(would_do) {
+        let is_unknown = demands.iter().any(|demand| self.known(&demand.subject).is_none());
+        let may_be_asked = !is_unknown || (is_judged(call) && self.is_to_be_judged(call, demands));
+        if is_plain_read(call) && may_be_asked && self.would_do(demands, caller, grants) {
             let username = caller.username.clone();
             let answer = self.origin.send(self.outgoing(call, Some(&username)));
             call.early = Some(Early { username, answer });

@@ -1,0 +1,72 @@
+//! Who it is: out of memory where the operator accepts it, from a replica or the primary of D1 else; and what the
+//! origin may begin meanwhile.
+
+use futures_util::future::join;
+
+use super::presented::Presented;
+use super::verified::Fingerprint;
+use crate::access::{Caller, Grants, Resource};
+use crate::directory::Database;
+use crate::error::Result;
+use crate::gate::Gate;
+use crate::origin::Origin;
+use crate::request::{Call, Demand};
+use crate::routes::{Row, Then};
+
+impl<D: Database, O: Origin> Gate<'_, D, O> {
+    /// Who it is, with the grants on everything that is known to be asked for: one statement, beside which the origin
+    /// may begin, or none where D1's last answer is still good.
+    pub async fn identify(
+        &self,
+        presented: &Presented,
+        address: Option<&str>,
+        call: Option<&mut Call<O::Stream>>,
+        demands: &Result<Vec<Demand>>,
+    ) -> Result<(Caller, Grants)> {
+        let asked = demands.as_deref().unwrap_or_default();
+        let wanted: Vec<Resource> = asked.iter().filter_map(|demand| self.known(&demand.subject)).collect();
+        let login = self.isolate.verified.borrow().fingerprint(presented);
+        let row = call.as_ref().and_then(|call| call.row);
+        let sign_in = self.sign_in_anywhere(presented, login, address, &wanted, row, demands);
+        let (Some(login), Some(call)) = (login, call) else { return sign_in.await };
+        let is_ours = call.row.is_none_or(|row| matches!(row.then, Then::Serve(_)));
+        if !is_ours && let Some(found) = self.isolate.verified.borrow_mut().still_good(&login, &wanted, self.now) {
+            return Ok(found);
+        }
+        let last = self.isolate.verified.borrow_mut().last(&login, &wanted);
+        match last.filter(|_| self.config.forward_early && demands.is_ok()) {
+            None => sign_in.await,
+            Some((caller, grants)) => {
+                self.begin(call, asked, &caller, &grants);
+                join(sign_in, self.look_ahead(call, asked, &caller)).await.0
+            }
+        }
+    }
+
+    /// Signs in at a replica if that may do, and at the primary if it does not. What is decided by more than this one
+    /// statement begins at the primary, and so does what is answered here.
+    async fn sign_in_anywhere(
+        &self,
+        presented: &Presented,
+        login: Option<Fingerprint>,
+        address: Option<&str>,
+        wanted: &[Resource],
+        row: Option<&Row>,
+        demands: &Result<Vec<Demand>>,
+    ) -> Result<(Caller, Grants)> {
+        let asked = demands.as_deref().unwrap_or_default();
+        let is_known = |demand: &Demand| self.known(&demand.subject).is_some();
+        if !row.is_some_and(Row::is_decided_at_once) || demands.is_err() || !asked.iter().all(is_known) {
+            self.directory.0.to_primary();
+        }
+        let found = self.sign_in(presented, login, address, wanted).await;
+        let stands = match &found {
+            Ok((caller, grants)) => self.would_do(asked, caller, grants),
+            Err(refusal) => !refusal.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
+        };
+        if stands || !self.directory.0.to_primary() {
+            return found;
+        }
+        self.sign_in(presented, login, address, wanted).await
+    }
+}
