@@ -106,7 +106,7 @@ bench_needs := build target/bench/stub bench/passthrough/build/index.js $(stamps
 export BENCH_MLFLOW := $(MLFLOW_NEW)
 
 # BENCH_ROUNDS=5, BENCH_SECONDS=2 a measurement, BENCH_CONNECTIONS=1,4,16 for MLflow, BENCH_OUT=bench,
-# BENCH_PARTS=overhead,mlflow,weight,growth
+# BENCH_PARTS=overhead,distant,mlflow,weight,growth
 bench: $(bench_needs) ## What the Worker costs, beside MLflow and bare pass-throughs, into bench/RESULTS.md (half an hour)
 	@node bench/run.mjs
 

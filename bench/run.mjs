@@ -9,6 +9,7 @@ import { disturbances } from "./lib/load.mjs";
 import { endAll } from "./lib/processes.mjs";
 import { draw, report } from "./lib/report.mjs";
 import { percentile } from "./lib/stats.mjs";
+import { measureDistant } from "./parts/distant.mjs";
 import { measureGrowth } from "./parts/growth.mjs";
 import { measureMlflow } from "./parts/mlflow.mjs";
 import { measureOverhead } from "./parts/overhead.mjs";
@@ -36,6 +37,7 @@ const settings = isSmoke
     };
 const PARTS = {
   overhead: ["the Worker over an origin that answers at once", measureOverhead],
+  distant: ["the Worker, with D1 and the origin a network away", measureDistant],
   mlflow: [`MLflow ${mlflowVersion}`, measureMlflow],
   weight: ["size, start and memory", measureWeight],
   growth: ["growth", measureGrowth],

@@ -10,9 +10,9 @@ import { ADMIN } from "./workers.mjs";
 
 const READY_WITHIN_SECONDS = 180;
 
-/** The origin of bench/stub.rs, where a search finds so many experiments. */
-export async function startStub(found = 10) {
-  const child = start(resolve("target/bench/stub"), [String(found)]);
+/** The origin of bench/stub.rs: a search finds so many experiments, and each answer waits so many milliseconds. */
+export async function startStub({ found = 10, wait = 0 } = {}) {
+  const child = start(resolve("target/bench/stub"), [String(found), String(wait)]);
   const [port] = await Promise.race([
     once(child.stdout, "data"),
     once(child, "exit").then(() => Promise.reject(new Error("the stub did not start"))),
