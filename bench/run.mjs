@@ -22,14 +22,13 @@ const mlflowVersion = env.BENCH_MLFLOW || "3.17.2";
 
 const settings = isSmoke
   ? {
-      rounds: 1, seconds: 0.1, warmUp: false, processes: 1, connections: [1], requests: 200, artifactPieces: 1,
+      rounds: 1, seconds: 0.1, warmUp: false, connections: [1], runs: 2, requests: 200, artifactPieces: 1,
       sizes: [{ users: 10, grants: 10 }, { users: 1000, grants: 10_000 }], searches: [10, 2000],
     }
   : {
-      rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 2), warmUp: true,
+      rounds: positive("BENCH_ROUNDS", 5), seconds: positive("BENCH_SECONDS", 0.8), warmUp: true,
       connections: (env.BENCH_CONNECTIONS || "1,4,16").split(",").map(Number),
-      // Of MLflow: as many as `make dev` has.
-      processes: 2, requests: 100_000, artifactPieces: 10,
+      runs: 20, requests: 100_000, artifactPieces: 10,
       sizes: [
         { users: 10, grants: 10 }, { users: 10_000, grants: 100_000 }, { users: 1_000_000, grants: 10_000_000 },
       ],
@@ -74,6 +73,7 @@ async function main() {
 function write(measured, minutes) {
   const about = {
     rounds: settings.rounds,
+    runs: settings.runs,
     mlflowVersion,
     facts: facts(minutes),
     missing: Object.keys(PARTS).filter((name) => !measured[name]).map((name) => PARTS[name][0]),

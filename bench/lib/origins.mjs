@@ -22,13 +22,17 @@ export async function startStub({ found = 10, wait = 0 } = {}) {
 
 /**
  * MLflow on an empty database. `auth` is undefined, or the settings of basic-auth beside the usual ones.
+ *
+ * With one process only. For more, uvicorn binds the socket itself and without a protocol (`Config.bind_socket`), and
+ * asyncio sets TCP_NODELAY only where the protocol is TCP (`_set_nodelay`). Then an answer over a kept connection waits
+ * for the client's delayed ACK, 40 ms, beside which nothing that stands before MLflow would be seen.
  */
-export async function startMlflow({ python, folder, auth, processes }) {
+export async function startMlflow({ python, folder, auth }) {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const args = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", String(port)];
-  args.push("--workers", String(processes), "--backend-store-uri", `sqlite:///${folder}/mlflow.db`, "--artifacts-destination", `${folder}/artifacts`);
+  args.push("--workers", "1", "--backend-store-uri", `sqlite:///${folder}/mlflow.db`, "--artifacts-destination", `${folder}/artifacts`);
   const env = {
     ...process.env,
     HOME: folder,
