@@ -75,7 +75,7 @@ build/index.js: $(sources) $(builders)
 
 # --- test ------------------------------------------------------------------------------------------------------
 
-test: lint test-native build test-e2e ## Everything: lint, native tests, wasm build, end-to-end tests
+test: lint test-native build test-e2e bench-smoke ## Everything: lint, native tests, wasm build, end-to-end tests, each measurement once
 
 lint: $(stamps)/rust ## Formatting and clippy, natively and for wasm; warnings are errors
 	cargo fmt --check
@@ -110,13 +110,13 @@ fuzz: $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Each fuzz target for FUZZ_SE
 bench_needs := build target/bench/stub bench/passthrough/build/index.js $(stamps)/basic-auth-$(MLFLOW_NEW)
 export BENCH_MLFLOW := $(MLFLOW_NEW)
 
-# BENCH_ROUNDS=5, BENCH_SECONDS=2 a measurement, BENCH_CONNECTIONS=1,4,16 for MLflow, BENCH_OUT=bench,
-# BENCH_PARTS=overhead,mlflow,weight,growth
-bench: $(bench_needs) ## What the Worker costs, beside MLflow and bare pass-throughs, into bench/RESULTS.md (half an hour)
+# BENCH_ROUNDS=5, BENCH_SECONDS=0.8 a measurement, BENCH_CONNECTIONS=1,4,16 for MLflow, BENCH_OUT=bench,
+# BENCH_PARTS=overhead,distant,mlflow,weight,growth
+bench: $(bench_needs) ## What the Worker costs, beside MLflow and bare pass-throughs, into bench/RESULTS.md (25 minutes)
 	@node bench/run.mjs
 
-bench-smoke: $(bench_needs) ## A little of every measurement, which fails if one cannot be made (a minute)
-	@echo "== benchmark, once and briefly (a minute)"
+bench-smoke: $(bench_needs) ## Every measurement once and briefly, which fails if one cannot be made (a minute at most)
+	@echo "== benchmark, once and briefly (a minute at most)"
 	@node bench/run.mjs --smoke
 
 target/bench/stub: bench/stub.rs $(stamps)/rust

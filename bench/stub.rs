@@ -1,6 +1,6 @@
 //! An origin that answers at once, so that it is not what is measured: a thread a connection, nothing but std.
 //!
-//! Usage: stub <experiments that a search finds> <milliseconds before each answer>. Prints its port.
+//! Usage: stub <experiments that a search finds> <milliseconds that each answer waits>. Prints its port.
 
 use std::io::{BufRead, BufReader, Read, Result, Write, copy, sink};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const ARTIFACTS: &str = "/mlflow-artifacts/artifacts/";
 const EXPERIMENT: &str = r#"{"experiment": {"experiment_id": "1", "name": "one", "lifecycle_stage": "active"}}"#;
-const RUN: &str = r#"{"run": {"info": {"run_id": "r", "experiment_id": "1", "artifact_uri": "mlflow-artifacts:/1/r"}}}"#;
+const RUN: &str = r#"{"run": {"info": {"run_id": "1", "experiment_id": "1", "lifecycle_stage": "active"}}}"#;
 const CHUNK: usize = 1 << 16;
 
 struct Request {
@@ -19,23 +19,26 @@ struct Request {
 }
 
 fn main() -> Result<()> {
-    let argument = |n| std::env::args().nth(n).and_then(|text| text.parse().ok());
-    let (found, distance) = (argument(1).unwrap_or(10), Duration::from_millis(argument(2).unwrap_or(0) as u64));
+    let option = |n| std::env::args().nth(n).and_then(|option| option.parse().ok());
+    let found = option(1).unwrap_or(10);
+    let wait = Duration::from_millis(option(2).unwrap_or(0) as u64);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
     for stream in listener.incoming() {
         let stream = stream?;
         // A peer that is gone ends its thread.
-        thread::spawn(move || serve(stream, found, distance));
+        thread::spawn(move || serve(stream, found, wait));
     }
     Ok(())
 }
 
-fn serve(mut stream: TcpStream, found: usize, distance: Duration) -> Result<()> {
+fn serve(mut stream: TcpStream, found: usize, wait: Duration) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(CHUNK, stream.try_clone()?);
     while let Some(request) = read(&mut input)? {
-        thread::sleep(distance);
+        if !wait.is_zero() {
+            thread::sleep(wait);
+        }
         let is_artifact = request.target.contains(ARTIFACTS);
         if is_artifact && request.method == "GET" {
             // …/artifacts/<experiment>/<bytes>
@@ -45,7 +48,7 @@ fn serve(mut stream: TcpStream, found: usize, distance: Duration) -> Result<()> 
             send(&mut stream, "{}")?;
         } else if request.target.ends_with("experiments/search") {
             send(&mut stream, &search(&String::from_utf8_lossy(&request.body), found))?;
-        } else if request.target.contains("runs/get") {
+        } else if request.target.contains("runs/get?") {
             send(&mut stream, RUN)?;
         } else {
             send(&mut stream, EXPERIMENT)?;

@@ -1,7 +1,7 @@
 // Horizontal bars with the spread of the rounds, as SVG.
 
 const [WIDTH, LABEL, BAR, GAP, HEAD] = [900, 330, 18, 8, 46];
-const COLORS = ["#9aa5b1", "#d97a5c", "#e3b04b", "#2f7fb8"];
+const COLORS = ["#9aa5b1", "#d97a5c", "#e3b04b", "#cfd6dd", "#2f7fb8", "#8dc0e4"];
 
 /** `panels`: { title, unit, log, bars: [{ label, color, median, min, max }] }; a bar without a median is a heading. */
 export function chart(panels) {

@@ -10,9 +10,9 @@ import { ADMIN } from "./workers.mjs";
 
 const READY_WITHIN_SECONDS = 180;
 
-/** The origin of bench/stub.rs, where a search finds so many experiments, and each answer takes so long. */
-export async function startStub(found = 10, milliseconds = 0) {
-  const child = start(resolve("target/bench/stub"), [String(found), String(milliseconds)]);
+/** The origin of bench/stub.rs: a search finds so many experiments, and each answer waits so many milliseconds. */
+export async function startStub({ found = 10, wait = 0 } = {}) {
+  const child = start(resolve("target/bench/stub"), [String(found), String(wait)]);
   const [port] = await Promise.race([
     once(child.stdout, "data"),
     once(child, "exit").then(() => Promise.reject(new Error("the stub did not start"))),
@@ -22,13 +22,17 @@ export async function startStub(found = 10, milliseconds = 0) {
 
 /**
  * MLflow on an empty database. `auth` is undefined, or the settings of basic-auth beside the usual ones.
+ *
+ * With one process only. For more, uvicorn binds the socket itself and without a protocol (`Config.bind_socket`), and
+ * asyncio sets TCP_NODELAY only where the protocol is TCP (`_set_nodelay`). Then an answer over a kept connection waits
+ * for the client's delayed ACK, 40 ms, beside which nothing that stands before MLflow would be seen.
  */
-export async function startMlflow({ python, folder, auth, processes }) {
+export async function startMlflow({ python, folder, auth }) {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const args = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", String(port)];
-  args.push("--workers", String(processes), "--backend-store-uri", `sqlite:///${folder}/mlflow.db`, "--artifacts-destination", `${folder}/artifacts`);
+  args.push("--workers", "1", "--backend-store-uri", `sqlite:///${folder}/mlflow.db`, "--artifacts-destination", `${folder}/artifacts`);
   const env = {
     ...process.env,
     HOME: folder,

@@ -1,5 +1,5 @@
 // Processes: start and end them, and what they cost. Linux only, where /proc tells.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -57,7 +57,8 @@ function stat(pid) {
   }
 }
 
-function descendants(pid) {
+/** All that it started, and what they did. */
+export function descendants(pid) {
   const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => [Number(name), stat(Number(name))]);
   const found = [];
   for (let parents = [pid]; parents.length > 0; ) {
@@ -82,6 +83,29 @@ export function cpuSeconds(pid) {
 export function machineSeconds() {
   const [user, nice, system] = readFileSync("/proc/stat", "utf8").split(/\s+/).slice(1, 4).map(Number);
   return (user + nice + system) / TICKS_PER_SECOND;
+}
+
+/** The cores that this program may use, as the kernel numbers them. */
+export function cores() {
+  const [, list] = /^Cpus_allowed_list:\s+(.*)$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  });
+}
+
+/** Whether processes can be kept on a core. */
+export function hasTaskset() {
+  try {
+    return execFileSync("taskset", ["--version"], { stdio: "ignore" }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Keeps these processes, with all their threads, on these cores; what they start stays there too. */
+export function keepOn(cores, pids) {
+  for (const pid of pids) execFileSync("taskset", ["-a", "-c", "-p", cores.join(","), String(pid)], { stdio: "ignore" });
 }
 
 /** Resident memory in MiB: now, and the most that it ever was. */

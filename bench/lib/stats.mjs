@@ -18,9 +18,12 @@ export function summary(values) {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** Rounds of one are put beside the same rounds of another, which ran right before or after it. */
+/**
+ * Rounds of one are put beside the same rounds of another, which ran right before or after it. Rounds that only one of
+ * them has are left out.
+ */
 export function paired(these, those, how) {
-  return summary(these.map((value, round) => how(value, those[round])));
+  return summary(these.slice(0, those.length).map((value, round) => how(value, those[round])));
 }
 
 /**

@@ -17,13 +17,16 @@ const modules = (...files) =>
 
 export const SCRIPTS = {
   ours: modules("build/index.js", "build/index_bg.wasm"),
-  counting: modules("bench/workers/counting.js", "bench/workers/d1.js", "build/index.js", "build/index_bg.wasm"),
-  distant: modules("bench/workers/distant.js", "bench/workers/d1.js", "build/index.js", "build/index_bg.wasm"),
+  counting: modules("bench/workers/counting.js", "bench/workers/watched-d1.js", "build/index.js", "build/index_bg.wasm"),
+  distant: modules("bench/workers/distant.js", "bench/workers/watched-d1.js", "build/index.js", "build/index_bg.wasm"),
   weighed: modules("bench/workers/weighed.js", "build/index.js", "build/index_bg.wasm"),
   rust: modules("bench/passthrough/build/index.js", "bench/passthrough/build/index_bg.wasm"),
   javascript: modules("bench/workers/passthrough.js"),
   javascriptWithD1: modules("bench/workers/passthrough-d1.js"),
 };
+
+/** What D1 has said is good for a minute, for whoever accepts it. */
+export const CACHED = { AUTH_CACHE_TTL_SECONDS: "60" };
 
 export const ADMIN = { name: "admin", password: "the-administrator-1" };
 export const USER = { name: "reader", password: "a-long-enough-password" };
@@ -32,8 +35,19 @@ export function basic({ name, password }) {
   return `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
 }
 
-/** A workerd of its own with one Worker in it; `folder` keeps its D1, `variables` are beside the usual ones. */
-export async function startWorker(script, origin, folder, variables = {}) {
+let lastStart = Promise.resolve();
+
+/**
+ * A workerd of its own with one Worker in it; `folder` keeps its D1, `vars` are variables beside the usual ones. One
+ * starts after the other: the new process is the one that was not there before.
+ */
+export function startWorker(script, origin, folder, vars = {}) {
+  const start = lastStart.then(() => startNow(script, origin, folder, vars));
+  lastStart = start.catch(() => {});
+  return start;
+}
+
+async function startNow(script, origin, folder, vars) {
   const others = childrenCalled("workerd");
   const miniflare = new Miniflare(convertV4MiniflareOptions({
     name: "bench",
@@ -48,7 +62,7 @@ export async function startWorker(script, origin, folder, variables = {}) {
       SECRET_KEY: "0123456789abcdef0123456789abcdef",
       DEFAULT_PERMISSION: "NO_PERMISSIONS",
       SUBREQUEST_LIMIT: "1000",
-      ...variables,
+      ...vars,
     },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     stripCfConnectingIp: false, // would be one more Worker behind ours
@@ -63,6 +77,13 @@ export async function startWorker(script, origin, folder, variables = {}) {
   const [pid] = childrenCalled("workerd").filter((one) => !others.includes(one));
   if (!pid) throw new Error("the process of workerd was not found");
   return { url, pid, miniflare, stop: () => miniflare.dispose() };
+}
+
+/** Our Worker on an empty directory, with a user of it and that user's token. */
+export async function startOurs(origin, folder, { script = "ours", vars = {} } = {}) {
+  const worker = await startWorker(script, origin, folder, vars);
+  await applySchema(worker);
+  return { ...worker, token: await createUser(worker.url, "1") };
 }
 
 /** The schema, into an empty D1. */

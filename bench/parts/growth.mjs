@@ -42,7 +42,7 @@ export async function measureGrowth({ rounds, seconds, sizes, searches, folder, 
   const smallest = directories[keys[0]];
   for (const experiments of searches) {
     say(`a search that finds ${experiments.toLocaleString("en")} experiments, of which 1% is readable`);
-    const origin = await startStub(experiments);
+    const origin = await startStub({ found: experiments });
     readableEveryHundredth(databaseFile(smallest), experiments);
     for (const page of new Set(PAGES.map((most) => Math.min(experiments, most)))) {
       const request = {

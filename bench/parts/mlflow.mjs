@@ -3,69 +3,153 @@ import { join, resolve } from "node:path";
 
 import { ask, askJson, load } from "../lib/load.mjs";
 import { startMlflow } from "../lib/origins.mjs";
+import { cores, descendants, hasTaskset, keepOn } from "../lib/processes.mjs";
 import { alternate, paired, summary } from "../lib/stats.mjs";
-import { ADMIN, USER, applySchema, basic, startWorker } from "../lib/workers.mjs";
+import { ADMIN, CACHED, USER, applySchema, basic, startWorker } from "../lib/workers.mjs";
 
 const API = "/api/2.0/mlflow";
 const JSON_TYPE = { "content-type": "application/json" };
 const ARTIFACT_BYTES = 1 << 20;
-const RUNS = 20;
 
-export const SYSTEMS = ["MLflow without auth", "MLflow basic-auth", "MLflow basic-auth, cached", "MLflow behind our Worker"];
+const PLAIN = "without auth";
+const BASIC_AUTH = "basic-auth";
+const BASIC_AUTH_CACHED = "basic-auth, cached";
+const PASSTHROUGH = "behind a pass-through";
+const STRICT = "behind our Worker";
+const KEPT = "behind our Worker, D1 asked once a minute";
 
-export async function measureMlflow({ rounds, seconds, connections, warmUp, processes, folder, tools, mlflowVersion, say }) {
+const SYSTEMS = [PLAIN, BASIC_AUTH, BASIC_AUTH_CACHED, PASSTHROUGH, STRICT, KEPT];
+const OURS = [STRICT, KEPT];
+// It hashes the password for each request, so that a round of it takes longer than one of all others.
+const ROUNDS_AT_MOST = { [BASIC_AUTH]: 2 };
+
+/** Ours is put beside each of these, and should do so many times its requests a second. */
+export const RIVALS = [
+  { rival: PLAIN, title: "without auth" },
+  { rival: PLAIN, title: "without auth, MLflow on a core of its own", onItsCore: true, target: 0.95 },
+  { rival: PASSTHROUGH, title: "a pass-through" },
+  { rival: PASSTHROUGH, title: "a pass-through, MLflow on a core of its own", onItsCore: true },
+  { rival: BASIC_AUTH, title: "basic-auth", target: 20 },
+  { rival: BASIC_AUTH_CACHED, title: "basic-auth, cached", target: 4 },
+];
+
+export async function measureMlflow(settings) {
+  const { connections, say } = settings;
+  const { systems, plain, workers } = await startAll(settings);
+  const cells = () => connections.flatMap((count) => OPERATIONS.map((operation) => ({ count, operation, samples: {} })));
+  if (settings.warmUp) {
+    say("warming up");
+    await oneRound(systems, SYSTEMS, cells().filter(({ count }) => count === connections[0]), settings);
+  }
+  say("all of them on the same cores");
+  const shared = await allRounds(systems, SYSTEMS, cells(), settings);
+  const notAlone = cores().length < 2 ? "there is only one core" : !hasTaskset() && "there is no `taskset`";
+  let alone;
+  if (!notAlone) {
+    say("MLflow on a core of its own");
+    alone = await onItsCore(plain, workers, () => allRounds(systems, [PLAIN, PASSTHROUGH, ...OURS], cells(), settings));
+  }
+  await Promise.all(workers.map((worker) => worker.stop()));
+  return {
+    shared: shared.map(tell),
+    alone: alone?.map(tell),
+    notAlone,
+    beside: OURS.map((ours) => ({ ours, rows: shared.map((cell, n) => compare(ours, cell, alone?.[n])) })),
+  };
+}
+
+/** MLflow three times, and one of them behind three Workers, all with the same data. */
+async function startAll({ folder, tools, mlflowVersion, runs, say }) {
   const python = resolve(tools, `mlflow-${mlflowVersion}`, "bin", "python");
-  const server = (name, auth) => startMlflow({ python, folder: join(folder, name), auth, processes });
+  const server = (name, auth) => startMlflow({ python, folder: join(folder, name), auth });
   say(`starting MLflow ${mlflowVersion} three times`);
   const [plain, auth, cached] = await Promise.all([
     server("plain"),
     server("basic-auth", {}),
     server("basic-auth-cached", { auth_cache_ttl_seconds: 3600 }),
   ]);
-  const worker = await startWorker("ours", plain.url, join(folder, "worker"));
-  await applySchema(worker);
-  const systems = {
-    [SYSTEMS[0]]: await prepare(plain, false),
-    [SYSTEMS[1]]: await prepare(auth, true),
-    [SYSTEMS[2]]: await prepare(cached, true),
-    [SYSTEMS[3]]: await prepare(worker, true),
-  };
+  const behind = (name, script, vars) => startWorker(script, plain.url, join(folder, name), vars);
+  const workers = await Promise.all([
+    behind("passthrough", "javascript"), behind("strict", "ours"), behind("kept", "ours", CACHED),
+  ]);
+  const [passthrough, strict, kept] = workers;
+  await Promise.all([strict, kept].map(applySchema));
+  const prepared = await Promise.all([
+    prepare(plain, { runs }),
+    prepare(auth, { runs, hasUsers: true }),
+    prepare(cached, { runs, hasUsers: true }),
+    prepare(passthrough, { runs }),
+    prepare(strict, { runs, hasUsers: true }),
+    prepare(kept, { runs, hasUsers: true }),
+  ]);
+  return { plain, workers, systems: Object.fromEntries(prepared.map((system, n) => [SYSTEMS[n], system])) };
+}
 
-  const cells = connections.flatMap((count) => OPERATIONS.map((operation) => ({ count, operation, samples: {} })));
-  const measure = ({ operation, count }) => (name) => {
-    const { url, headers, ids } = systems[name];
-    return load({ url, headers, request: operation.request(ids), connections: count, seconds, mayFail: 0.05 });
-  };
-  const warming = cells.filter((cell) => cell.count === connections[0]);
-  // Rounds are outermost, so that each cell meets the machine at several times; systems are innermost, so that those
-  // that are compared run right after each other.
-  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
-    say(round < 0 ? "warming up" : `round ${round + 1} of ${rounds}`);
-    for (const cell of round < 0 ? warming : cells) {
-      const order = round % 2 ? SYSTEMS : SYSTEMS.toReversed();
-      const taken = await alternate(order, 1, measure(cell));
-      if (round < 0) continue;
-      for (const name of SYSTEMS) (cell.samples[name] ??= []).push(...taken[name]);
-    }
+/**
+ * Rounds are outermost, so that each cell meets the machine at several times; systems are innermost, so that those that
+ * are compared run right after each other.
+ */
+async function allRounds(systems, names, cells, settings) {
+  for (let round = 0; round < settings.rounds; round++) {
+    settings.say(`round ${round + 1} of ${settings.rounds}`);
+    const taking = names.filter((name) => round < (ROUNDS_AT_MOST[name] ?? Infinity));
+    await oneRound(systems, round % 2 ? taking.toReversed() : taking, cells, settings);
   }
-  await worker.stop();
+  return cells;
+}
 
-  return cells.map(({ count, operation, samples }) => {
-    const rates = Object.fromEntries(SYSTEMS.map((name) => [name, samples[name].map((sample) => sample.rate)]));
-    const systemsOfCell = SYSTEMS.map((name) => ({
-      name,
-      rate: summary(rates[name]),
-      failed: samples[name].reduce((sum, sample) => sum + sample.failed, 0),
-      count: samples[name].reduce((sum, sample) => sum + sample.count, 0),
-      p50: summary(samples[name].map((sample) => sample.p50)),
-      ratio: paired(rates[name], rates[SYSTEMS[0]], (a, b) => a / b),
-    }));
-    return { operation: operation.name, connections: count, systems: systemsOfCell };
+async function oneRound(systems, names, cells, { seconds }) {
+  for (const { operation, count, samples } of cells) {
+    const taken = await alternate(names, 1, (name) => {
+      const { url, headers, ids } = systems[name];
+      return load({ url, headers, request: operation.request(ids), connections: count, seconds, mayFail: 0.05 });
+    });
+    for (const name of names) (samples[name] ??= []).push(...taken[name]);
+  }
+}
+
+/** MLflow has the first core for itself; the Workers and the load share the second. */
+async function onItsCore(mlflow, workers, measure) {
+  const [first, second, ...others] = cores();
+  const rest = [process.pid, ...workers.map(({ pid }) => pid)];
+  const server = [mlflow.pid, ...descendants(mlflow.pid)];
+  keepOn([first], server);
+  keepOn([second], rest);
+  try {
+    return await measure();
+  } finally {
+    keepOn([first, second, ...others], [...server, ...rest]);
+  }
+}
+
+function tell({ count, operation, samples }) {
+  const systems = Object.entries(samples).map(([name, taken]) => ({
+    name,
+    rate: summary(rates(taken)),
+    p50: summary(taken.map((sample) => sample.p50)),
+    ratio: paired(rates(taken), rates(samples[PLAIN]), (a, b) => a / b),
+    failed: taken.reduce((sum, sample) => sum + sample.failed, 0),
+    count: taken.reduce((sum, sample) => sum + sample.count, 0),
+  }));
+  return { operation: operation.name, connections: count, systems };
+}
+
+/** How many times the requests a second of each rival ours does; undefined where that was not measured. */
+function compare(ours, shared, alone) {
+  const times = RIVALS.map(({ rival, onItsCore, target = 0 }) => {
+    const samples = (onItsCore ? alone : shared)?.samples;
+    const ratio = samples && paired(rates(samples[ours]), rates(samples[rival]), (a, b) => a / b);
+    return ratio && { ratio, isMet: ratio.median >= target };
   });
+  return { operation: shared.operation.name, connections: shared.count, times };
+}
+
+function rates(samples) {
+  return samples.map((sample) => sample.rate);
 }
 
 /** The same data everywhere, made by the one who asks later: an experiment of his with runs, one with an artifact. */
-async function prepare({ url }, hasUsers) {
+async function prepare({ url }, { runs: many, hasUsers = false }) {
   let authorization;
   if (hasUsers) {
     await askJson(url, `${API}/users/create`, { username: USER.name, password: USER.password }, basic(ADMIN));
@@ -73,7 +157,7 @@ async function prepare({ url }, hasUsers) {
   }
   const { experiment_id: experiment } = await askJson(url, `${API}/experiments/create`, { name: "bench" + url }, authorization);
   const runs = [];
-  for (let n = 0; n < RUNS; n++) {
+  for (let n = 0; n < many; n++) {
     const made = await askJson(url, `${API}/runs/create`, { experiment_id: experiment, start_time: n + 1 }, authorization);
     runs.push(made.run.info.run_id);
   }

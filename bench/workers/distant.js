@@ -1,7 +1,7 @@
-// The production Worker with D1 a network away: each answer of D1 comes D1_MILLISECONDS later.
+// The production Worker on a D1 that is a network away: each of its answers takes D1_MILLISECONDS more.
 import { WorkerEntrypoint } from "cloudflare:workers";
 import Gate from "../../build/index.js";
-import { D1Database } from "./d1.js";
+import { D1Database } from "./watched-d1.js";
 
 export default class extends WorkerEntrypoint {
   fetch(request) {
