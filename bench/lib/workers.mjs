@@ -19,6 +19,11 @@ export const SCRIPTS = {
   ours: modules("build/index.js", "build/index_bg.wasm"),
   counting: modules("bench/workers/counting.js", "bench/workers/watched-d1.js", "build/index.js", "build/index_bg.wasm"),
   distant: modules("bench/workers/distant.js", "bench/workers/watched-d1.js", "build/index.js", "build/index_bg.wasm"),
+  /** The names of the functions are kept apart by the build, which takes them out of what is deployed. */
+  get named() {
+    const [script, wasm] = this.ours;
+    return [script, { ...wasm, contents: readFileSync(join(ROOT, "target/named/index_bg.wasm")) }];
+  },
   weighed: modules("bench/workers/weighed.js", "build/index.js", "build/index_bg.wasm"),
   rust: modules("bench/passthrough/build/index.js", "bench/passthrough/build/index_bg.wasm"),
   javascript: modules("bench/workers/passthrough.js"),
@@ -38,16 +43,17 @@ export function basic({ name, password }) {
 let lastStart = Promise.resolve();
 
 /**
- * A workerd of its own with one Worker in it; `folder` keeps its D1, `vars` are variables beside the usual ones. One
- * starts after the other: the new process is the one that was not there before.
+ * A workerd of its own with one Worker in it; `folder` keeps its D1, `vars` are variables beside the usual ones. With
+ * `inspected` it listens to the inspector protocol as well (inspector.mjs), at the address `inspector`. One starts
+ * after the other: the new process is the one that was not there before.
  */
-export function startWorker(script, origin, folder, vars = {}) {
-  const start = lastStart.then(() => startNow(script, origin, folder, vars));
+export function startWorker(script, origin, folder, vars = {}, inspected = false) {
+  const start = lastStart.then(() => startNow(script, origin, folder, vars, inspected));
   lastStart = start.catch(() => {});
   return start;
 }
 
-async function startNow(script, origin, folder, vars) {
+async function startNow(script, origin, folder, vars, inspected) {
   const others = childrenCalled("workerd");
   const miniflare = new Miniflare(convertV4MiniflareOptions({
     name: "bench",
@@ -72,11 +78,13 @@ async function startNow(script, origin, folder, vars) {
     log: new NoOpLog(),
     handleStructuredLogs: () => {},
     telemetry: { enabled: false },
+    ...(inspected && { inspectorPort: 0 }),
   }));
   const { origin: url } = await miniflare.unsafeGetDirectURL();
   const [pid] = childrenCalled("workerd").filter((one) => !others.includes(one));
   if (!pid) throw new Error("the process of workerd was not found");
-  return { url, pid, miniflare, stop: () => miniflare.dispose() };
+  const inspector = inspected ? (await miniflare.getInspectorURL()).host : undefined;
+  return { url, pid, inspector, miniflare, stop: () => miniflare.dispose() };
 }
 
 /** Our Worker on an empty directory, with a user of it and that user's token. */
