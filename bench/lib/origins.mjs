@@ -39,6 +39,9 @@ export async function startMlflow({ python, folder, auth }) {
     MLFLOW_TRACKING_URI: "",
     MLFLOW_DISABLE_TELEMETRY: "true",
     MLFLOW_SERVER_ENABLE_JOB_EXECUTION: "false",
+    // A log-batch holds one connection to the database while it waits for another. Of 15, which is the default, sixteen
+    // at once may hold all: after 30 seconds they are refused ("QueuePool limit").
+    MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: "64",
   };
   if (auth) {
     env.MLFLOW_AUTH_CONFIG_PATH = join(folder, "basic_auth.ini");

@@ -24,7 +24,7 @@ const OURS = [STRICT, KEPT];
 const ROUNDS_AT_MOST = { [BASIC_AUTH]: 2 };
 
 /** Ours is put beside each of these, and should do so many times its requests a second. */
-export const RIVALS = [
+const RIVALS = [
   { rival: PLAIN, title: "without auth" },
   { rival: PLAIN, title: "without auth, MLflow on a core of its own", onItsCore: true, target: 0.95 },
   { rival: PASSTHROUGH, title: "a pass-through" },
@@ -54,6 +54,7 @@ export async function measureMlflow(settings) {
     shared: shared.map(tell),
     alone: alone?.map(tell),
     notAlone,
+    rivals: RIVALS,
     beside: OURS.map((ours) => ({ ours, rows: shared.map((cell, n) => compare(ours, cell, alone?.[n])) })),
   };
 }
