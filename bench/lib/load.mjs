@@ -15,8 +15,8 @@ const paces = new Map();
 
 /**
  * Keeps `connections` requests open until so many are answered as `seconds` hold, but at least one on each connection.
- * All are waited for: what a slow server still works at would be in the next measurement. Of the answers only the
- * share `mayFail` may be another than 200. `pids` names processes whose CPU time is wanted.
+ * All are waited for: what a slow server still works at would be in the next measurement. Of the requests only
+ * the share `mayFail` may end with something else than status 200. `pids` names processes whose CPU time is wanted.
  *
  * `request` is { method, path, headers, body } where the body may be a function that makes one.
  */
@@ -41,6 +41,7 @@ async function drive({ url, headers = {}, request, connections, amount, pids = {
   let failure, duration, cpuAfter;
   const tolerated = mayFail && Math.max(1, mayFail * amount);
   let failed = 0;
+  let endings = 0;
   const cpuBefore = used(pids);
   const othersBefore = others();
   const begun = performance.now();
@@ -56,18 +57,22 @@ async function drive({ url, headers = {}, request, connections, amount, pids = {
     failure ??= why;
     run.stop();
   };
-  run.on("response", (_client, status, _bytes, milliseconds) => {
-    if (Number(status) !== 200 && ++failed > tolerated) return fail(`status ${status}`);
-    latencies.push(milliseconds);
-    if (latencies.length < amount) return;
+  const ended = (trouble) => {
+    if (trouble && ++failed > tolerated) return fail(trouble);
+    if (++endings !== amount) return;
     duration = (performance.now() - begun) / 1000;
     cpuAfter = used(pids);
+  };
+  run.on("response", (_client, status, _bytes, milliseconds) => {
+    latencies.push(milliseconds);
+    ended(Number(status) === 200 ? undefined : `status ${status}`);
   });
-  run.on("reqError", (error) => fail(error.message));
+  // A connection that breaks, which autocannon opens again without repeating the request.
+  run.on("reqError", (error) => ended(error.message));
   await run;
-  if (failure || !cpuAfter) {
-    throw new Error(`${request.method} ${url}${request.path}: ${failure ?? `${latencies.length} of ${amount} answers`}`);
-  }
+  // Of a request whose connection was closed without an answer autocannon says nothing.
+  while (!failure && endings < amount) ended("a connection closed without an answer");
+  if (failure) throw new Error(`${request.method} ${url}${request.path}: ${failure}`);
   if (duration > 0.1) disturbances.push(Math.max(0, (others() - othersBefore) / duration));
   return {
     rate: amount / duration,

@@ -99,6 +99,7 @@ function mlflowSection({ shared, alone, notAlone, rivals, beside }, { mlflowVers
         "whatever stands before it; requests a second:"
       : `MLflow on a core of its own was not measured: ${notAlone}.`,
     alone && mlflowTable(alone, rateAndRatio),
+    alone && failures(alone),
     "Median latency in milliseconds, on the same cores:",
     mlflowTable(shared, (system) => spread(system.p50)),
   );
@@ -135,12 +136,12 @@ function targets(rivals) {
   return `Wanted are at least ${wanted.join("; ")}.`;
 }
 
-/** MLflow on SQLite refuses a few concurrent writes; such an answer is counted like any other. */
+/** MLflow on SQLite refuses a few concurrent writes; they are counted like any other. */
 function failures(cells) {
   const told = cells.flatMap(({ operation, connections, systems }) =>
     systems.filter((system) => system.failed > 0).map((system) =>
       `${operation} on ${connections}, ${system.name}: ${system.failed} of ${system.count}`));
-  return told.length > 0 && `Answered with another status than 200, and counted: ${told.join("; ")}.`;
+  return told.length > 0 && `Ended with something else than status 200, and counted: ${told.join("; ")}.`;
 }
 
 function growthSection({ lookups, searches }) {
