@@ -93,6 +93,24 @@ impl Headers {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
+    /// Whether two fields have the same name.
+    pub fn has_twice(&self) -> bool {
+        let is_twice = |(n, (name, _)): (usize, (&str, &str))| {
+            self.iter().skip(n + 1).any(|(other, _)| other.eq_ignore_ascii_case(name))
+        };
+        self.iter().enumerate().any(is_twice)
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Name and value of every field.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
@@ -102,8 +120,7 @@ impl Headers {
 /// As an object if it can be one, which the runtime reads faster than a list of pairs; a name may be there twice.
 impl Serialize for Headers {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        let is_twice = |(n, (name, _)): (usize, (&str, &str))| self.iter().skip(n + 1).any(|(other, _)| other == name);
-        if self.iter().enumerate().any(is_twice) { to.collect_seq(self.iter()) } else { to.collect_map(self.iter()) }
+        if self.has_twice() { to.collect_seq(self.iter()) } else { to.collect_map(self.iter()) }
     }
 }
 

@@ -40,19 +40,24 @@ async fn answer(
     config: &Config,
     isolate: &Isolate,
 ) -> Result<Response<JsStream>> {
+    let mut incoming = fetch::request(&request)?;
+    incoming.client_certificate = config.trust_client_cert.and_then(|_| client_certificate(&request));
     let edge = WorkerEdge(env);
     let replica = config.d1_read_replicas.then_some(D1 { env, at_replica: true });
     let gate = Gate {
         config,
         edge: &edge,
         directory: Directory(Replicated::new(D1 { env, at_replica: false }, replica)),
-        origin: FetchOrigin { base: &config.origin, timeout_seconds: config.origin_timeout_seconds, context },
+        origin: FetchOrigin {
+            base: &config.origin,
+            timeout_seconds: config.origin_timeout_seconds,
+            client_fields: (request.headers(), incoming.headers.clone()),
+            context,
+        },
         isolate,
         now: (js_sys::Date::now() / 1000.0) as u64,
         random,
     };
-    let mut incoming = fetch::request(&request)?;
-    incoming.client_certificate = config.trust_client_cert.and_then(|_| client_certificate(&request));
     Ok(gate.handle(incoming, log).await)
 }
 

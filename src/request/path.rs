@@ -75,9 +75,9 @@ pub fn percent_decode(raw: &str, plus: bool) -> Option<String> {
 pub fn percent_encode(text: &str, keep: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        let c = char::from(byte);
-        if c.is_ascii_alphanumeric() || "-._~".contains(c) || (c.is_ascii() && keep.contains(c)) {
-            out.push(c);
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.as_bytes().contains(&byte);
+        if is_plain && byte.is_ascii() {
+            out.push(char::from(byte));
         } else {
             out.push('%');
             out.push_str(&format!("{byte:02X}"));
