@@ -4,6 +4,11 @@
 
 mod support;
 
+use futures_util::FutureExt;
+use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement};
+use mlflow_edge_auth::gate::Gate;
+use mlflow_edge_auth::http::{Method, Request};
+use serde::de::DeserializeOwned;
 use support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
@@ -207,6 +212,39 @@ fn a_change_through_the_same_isolate_is_effective_at_once() {
     assert_eq!(world.get(ALICE, model).status, 403);
     assert_eq!(world.post(ALICE, "/api/2.0/mlflow/registered-models/create", r#"{"name":"new"}"#).status, 200);
     assert_eq!(world.get(ALICE, model).status, 200);
+}
+
+/// The directory, during whose answer somebody changes it through the same isolate.
+struct Changed<'a>(&'a World);
+
+impl Database for Changed<'_> {
+    async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
+        let rows = (&self.0.database).run(statements).await;
+        refuse(self.0);
+        self.0.isolate.verified.borrow_mut().ask_again();
+        rows
+    }
+}
+
+#[test]
+fn an_answer_from_before_a_change_is_not_remembered() {
+    let world = remembering(&[]);
+    assert_eq!(world.get(ALICE, "/").status, 200, "the password is known");
+    world.isolate.verified.borrow_mut().ask_again();
+    let gate = Gate {
+        config: &world.config,
+        directory: Directory(Changed(&world)),
+        origin: &world.mlflow,
+        edge: &world.edge,
+        isolate: &world.isolate,
+        now: NOW,
+        random: |_| false,
+    };
+    let headers = [("Authorization", &basic(ALICE)[..])].into_iter().collect();
+    let url = format!("http://gate{GET_EXPERIMENT}");
+    let request = Request { method: Method::Get, url, headers, body: None, client_certificate: None };
+    assert_eq!(gate.handle(request, |_, _| ()).now_or_never().unwrap().status, 200, "decided on what D1 said");
+    assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 403);
 }
 
 #[test]

@@ -68,6 +68,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<(Caller, Grants)> {
+        let asked_after = self.isolate.verified.borrow().changes();
         let found = match presented {
             // a token costs no password hash and knows no lock: nobody guesses 192 bits
             Presented::Token(token, username) => self.by_key(&token.hash(), username.as_deref(), wanted).await,
@@ -82,7 +83,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         let mut verified = self.isolate.verified.borrow_mut();
         match (&found, login) {
             (Ok(found), Some(login)) => {
-                verified.remember(login, found, self.now, self.config.auth_cache_ttl_seconds.into());
+                verified.remember(login, found, self.now, self.config.auth_cache_ttl_seconds.into(), asked_after);
             }
             (Err(refusal), Some(login)) if refusal.is_unauthenticated() => verified.forget(&login),
             _ => {}

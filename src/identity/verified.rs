@@ -30,6 +30,8 @@ pub struct Verified {
     logins: LruCache<Fingerprint, Login>,
     /// Of a user on a resource: what D1 said, and until when that is good.
     grants: LruCache<(i64, Resource), (Option<Permission>, u64)>,
+    /// How often D1 was changed through this isolate.
+    changes: u64,
 }
 
 struct Login {
@@ -43,7 +45,7 @@ impl Verified {
     /// An empty memory under this random key.
     pub fn new(key: [u8; 32]) -> Self {
         let mac = Hmac::new_from_slice(&key).ok();
-        Self { mac, logins: LruCache::new(LOGINS), grants: LruCache::new(GRANTS) }
+        Self { mac, logins: LruCache::new(LOGINS), grants: LruCache::new(GRANTS), changes: 0 }
     }
 
     /// The entry's key. `None` for a login that is verified anew each time.
@@ -88,8 +90,15 @@ impl Verified {
         (time <= *until).then(|| (resource.clone(), *level))
     }
 
-    /// Remembers a login, and for so many seconds from `now` what D1 said about it.
-    pub fn remember(&mut self, login: Fingerprint, found: &SignedIn, now: u64, seconds: u64) {
+    /// How often D1 was changed through this isolate, for [`Verified::remember`].
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Remembers a login, and for so many seconds from `now` what D1 said about it. `asked_after` is the number of
+    /// changes when D1 was asked: an answer from before a change is good for nobody else.
+    pub fn remember(&mut self, login: Fingerprint, found: &SignedIn, now: u64, seconds: u64, asked_after: u64) {
+        let seconds = if asked_after == self.changes { seconds } else { 0 };
         let expiry = found.expires_at.map_or(u64::MAX, |expiry| u64::try_from(expiry).unwrap_or(0));
         let good_until = now.saturating_add(seconds).min(expiry);
         self.logins.put(login, Login { caller: found.caller.clone(), stored: found.stored.clone(), good_until });
@@ -105,6 +114,7 @@ impl Verified {
 
     /// D1 is asked again about everything: somebody changed it through this isolate.
     pub fn ask_again(&mut self) {
+        self.changes += 1;
         self.grants.clear();
         self.logins.iter_mut().for_each(|(_, login)| login.good_until = 0);
     }
