@@ -572,7 +572,7 @@ fn a_directory_that_fails_is_a_refusal() {
     let world = World::new();
     *world.database.fails_on.borrow_mut() = Some("password_hash");
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 503);
-    *world.database.fails_on.borrow_mut() = Some("FROM json_each(?2) AS wanted\n    CROSS JOIN");
+    *world.database.fails_on.borrow_mut() = Some("SELECT g.resource_type");
     assert_eq!(world.get(ALICE, "/api/2.0/mlflow/runs/get?run_id=r1").status, 503);
 }
 

@@ -69,16 +69,28 @@ pub trait Database {
     }
 }
 
-/// The wanted grants of the user `u`, as one text of JSON: a row of one text crosses to wasm faster than many columns.
+/// The resources wanted (`?2`) with the grants of a user on them.
 ///
-/// CROSS: the resources wanted, each with one look at the key. SQLite would rather go through all of the user's grants
-/// and read the JSON again for each of them.
+/// CROSS: each with one look at the key. SQLite would rather go through all of the user's grants and read the JSON
+/// again for each of them.
+macro_rules! wanted {
+    ($user:literal) => {
+        concat!(
+            "json_each(?2) AS wanted CROSS JOIN grants AS g ON g.user_id = ",
+            $user,
+            " AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1"
+        )
+    };
+}
+
+/// The same of the user `u` as one text of JSON: a row of one text crosses to wasm faster than many columns.
 macro_rules! wanted_grants {
     () => {
-        "(SELECT json_group_array(json_array(g.resource_type, g.resource_id, g.permission))
-            FROM json_each(?2) AS wanted
-            CROSS JOIN grants AS g ON g.user_id = u.id
-              AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1) AS grants"
+        concat!(
+            "(SELECT json_group_array(json_array(g.resource_type, g.resource_id, g.permission)) FROM ",
+            wanted!("u.id"),
+            ") AS grants"
+        )
     };
 }
 
@@ -94,12 +106,8 @@ const IDENTIFY_TOKEN: &str = concat!(
     wanted_grants!(),
     " FROM tokens AS t JOIN users AS u ON u.id = t.user_id WHERE t.hash = ?1"
 );
-// Rows, since a page may name more than one row of D1 can hold. CROSS as above.
-const GRANTS: &str = "
-    SELECT g.resource_type, g.resource_id, g.permission
-    FROM json_each(?2) AS wanted
-    CROSS JOIN grants AS g ON g.user_id = ?1
-      AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1";
+// Rows, since a page may name more than one row of D1 can hold.
+const GRANTS: &str = concat!("SELECT g.resource_type, g.resource_id, g.permission FROM ", wanted!("?1"));
 const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 const ANY_USER: &str = "SELECT EXISTS (SELECT 1 FROM users) AS id";
 const FIRST_ADMIN: &str = "

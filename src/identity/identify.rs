@@ -60,13 +60,13 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             self.directory.0.to_primary();
         }
         let found = self.sign_in(presented, login, address, wanted).await;
+        if !self.directory.0.to_primary() {
+            return found;
+        }
         let stands = match &found {
             Ok((caller, grants)) => self.would_do(asked, caller, grants),
             Err(refusal) => !refusal.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
         };
-        if stands || !self.directory.0.to_primary() {
-            return found;
-        }
-        self.sign_in(presented, login, address, wanted).await
+        if stands { found } else { self.sign_in(presented, login, address, wanted).await }
     }
 }
