@@ -37,7 +37,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-smoke routes fixtures differential build tools clean
+.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-smoke routes fixtures differential readers build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -163,6 +163,24 @@ differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put e
 	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/differential/record.py "$$version"; \
 	done
 	cargo test --locked --test differential -- --nocapture
+
+# READERS_COUNT inputs for each of READER_NAMES, each judged by every release in MLFLOW_READERS.
+MLFLOW_READERS := $(MLFLOW_COMPARED) $(MLFLOW_NEW)
+READERS_COUNT ?= 100000
+READERS_SEED ?= 1
+READER_NAMES ?= $(patsubst scripts/readers/%.py,%,$(filter-out %/__main__.py,$(wildcard scripts/readers/*.py)))
+readers: $(MLFLOW_READERS:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Have MLflow judge what the gate reads, on made-up inputs (READERS_COUNT=100000 a reader)
+	@mkdir -p target/readers
+	@for name in $(READER_NAMES); do \
+	  echo "== $$name: $(READERS_COUNT) inputs"; \
+	  "$(TOOLS)/mlflow-$(MLFLOW_NEW)/bin/python" scripts/readers generate "$$name" $(READERS_COUNT) $(READERS_SEED) > "target/readers/$$name.jsonl"; \
+	  READERS=target/readers cargo test --locked --test readers -- --exact "$$name::verdicts" --quiet; \
+	  for version in $(MLFLOW_READERS); do \
+	    echo "== $$name: judged by MLflow $$version"; \
+	    "$(TOOLS)/mlflow-$$version/bin/python" scripts/readers judge "$$name" "target/readers/$$name.verdicts.jsonl"; \
+	  done; \
+	  "$(TOOLS)/mlflow-$(MLFLOW_NEW)/bin/python" scripts/readers keep "$$name" "target/readers/$$name.verdicts.jsonl" > "tests/fixtures/readers/$$name.jsonl"; \
+	done
 
 # --- tools -----------------------------------------------------------------------------------------------------
 
