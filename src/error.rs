@@ -24,6 +24,10 @@ pub enum Code {
     ResourceDoesNotExist,
     /// 413
     RequestTooLarge,
+    /// 414
+    UriTooLong,
+    /// 431
+    HeaderFieldsTooLarge,
     /// 429
     RequestLimitExceeded,
     /// 500
@@ -46,6 +50,8 @@ impl Code {
             Self::PermissionDenied => (403, "PERMISSION_DENIED"),
             Self::ResourceDoesNotExist => (404, "RESOURCE_DOES_NOT_EXIST"),
             Self::RequestTooLarge => (413, "INVALID_PARAMETER_VALUE"),
+            Self::UriTooLong => (414, "INVALID_PARAMETER_VALUE"),
+            Self::HeaderFieldsTooLarge => (431, "INVALID_PARAMETER_VALUE"),
             Self::RequestLimitExceeded => (429, "REQUEST_LIMIT_EXCEEDED"),
             Self::InternalError => (500, "INTERNAL_ERROR"),
             Self::BadGateway => (502, "TEMPORARILY_UNAVAILABLE"),

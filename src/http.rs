@@ -95,10 +95,9 @@ impl Headers {
 
     /// Whether two fields have the same name.
     pub fn has_twice(&self) -> bool {
-        let is_twice = |(n, (name, _)): (usize, (&str, &str))| {
-            self.iter().skip(n + 1).any(|(other, _)| other.eq_ignore_ascii_case(name))
-        };
-        self.iter().enumerate().any(is_twice)
+        let mut names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
+        names.sort_unstable_by(|one, other| lower_case(one).cmp(lower_case(other)));
+        names.iter().zip(names.iter().skip(1)).any(|(one, next)| one.eq_ignore_ascii_case(next))
     }
 
     /// How many fields there are.
@@ -115,6 +114,10 @@ impl Headers {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
+}
+
+fn lower_case(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
 /// As an object if it can be one, which the runtime reads faster than a list of pairs; a name may be there twice.

@@ -20,6 +20,13 @@ use json::{Json, Reading, Wanted};
 use query::Query;
 pub use subject::{Demand, Subject};
 
+/// The longest path, in bytes and encoded: as long as a URL may be at Cloudflare.
+const LONGEST_PATH: usize = 16 * 1024;
+/// A browser sends thirty header fields, Gunicorn takes a hundred.
+const MOST_FIELDS: usize = 200;
+/// The fields that `Connection` may name: a client names one or two.
+const MOST_CONNECTION_OPTIONS: usize = 20;
+
 /// Method, path and query in canonical form, and the row that governs them.
 pub struct Target {
     /// The method.
@@ -35,7 +42,11 @@ pub struct Target {
 impl Target {
     /// Reads method, path and query; the body is not touched.
     pub fn parse<S>(request: &Request<S>, config: &Config) -> Result<Self> {
+        check_fields(&request.headers)?;
         let (raw_path, raw_query) = split_url(&request.url)?;
+        if raw_path.len() > LONGEST_PATH {
+            return Err(Refusal::mlflow(Code::UriTooLong, format!("The path is longer than {LONGEST_PATH} bytes.")));
+        }
         let path =
             path::canonical(raw_path).map_err(|error| Refusal::invalid(format!("Invalid request path: {error}.")))?;
         let query = Query::parse(raw_query)?;
@@ -244,6 +255,21 @@ fn is_json_type(value: &str) -> bool {
 fn has_body(headers: &Headers) -> bool {
     headers.get("content-length").is_some_and(|length| length.trim() != "0")
         || headers.get("transfer-encoding").is_some()
+}
+
+/// Refuses more header fields than are looked at, some of them against each other.
+fn check_fields(headers: &Headers) -> Result<()> {
+    let options = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    let too_many = |what: &str, most: usize| {
+        Err(Refusal::mlflow(Code::HeaderFieldsTooLarge, format!("The request has more than {most} {what}.")))
+    };
+    if headers.len() > MOST_FIELDS {
+        return too_many("header fields", MOST_FIELDS);
+    }
+    if options.flat_map(|(_, value)| value.split(',')).nth(MOST_CONNECTION_OPTIONS).is_some() {
+        return too_many("options of the connection", MOST_CONNECTION_OPTIONS);
+    }
+    Ok(())
 }
 
 /// Path and query of an absolute URL, both raw.

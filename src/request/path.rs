@@ -80,10 +80,15 @@ pub fn percent_encode(text: &str, keep: &str) -> String {
             out.push(char::from(byte));
         } else {
             out.push('%');
-            out.push_str(&format!("{byte:02X}"));
+            out.extend([byte >> 4, byte & 15].map(hex_digit));
         }
     }
     out
+}
+
+/// One digit of a percent sequence, in the upper case that RFC 3986 (2.1) asks for.
+fn hex_digit(nibble: u8) -> char {
+    char::from(if nibble < 10 { b'0' + nibble } else { b'A' + (nibble & 15) - 10 })
 }
 
 /// The one spelling of a decoded path on the wire.

@@ -1,7 +1,15 @@
 //! The query: decoded pairs, no parameter twice unless MLflow declares it repeated.
 
+use std::collections::BTreeMap;
+
 use super::path::{percent_decode, percent_encode};
-use crate::error::{Refusal, Result};
+use crate::error::{Code, Refusal, Result};
+
+/// The longest query, in bytes: no URL of Cloudflare's is longer than 16 KiB, nor is one that Gunicorn or uvicorn takes
+/// longer than this.
+const LONGEST: usize = 64 * 1024;
+/// More parameters than this no request has: a thousand ids and what goes with them.
+const MOST_PARAMETERS: usize = 1100;
 
 /// The `repeated` fields of the protobuf messages behind MLflow's GET routes, and what other views read as a list: the
 /// `run_id` of the bulk metric history, `scorer_ids` of the online scoring, `workspace` of the roles.
@@ -14,25 +22,30 @@ const REPEATED: &[&str] =
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads what stands behind the `?`. A parameter that stands twice, in one spelling or two, is a 400.
+    /// Reads what stands behind the `?`. A parameter that stands twice, in one spelling or two, is a 400; more text than
+    /// [`LONGEST`] is a 414, more parameters than [`MOST_PARAMETERS`] are a 400.
     pub fn parse(raw: &str) -> Result<Self> {
-        let pairs: Option<Vec<(String, String)>> = raw
-            .split('&')
-            .filter(|pair| !pair.is_empty())
+        if raw.len() > LONGEST {
+            let message = format!("The query string is longer than {LONGEST} bytes.");
+            return Err(Refusal::mlflow(Code::UriTooLong, message));
+        }
+        let written = || raw.split('&').filter(|pair| !pair.is_empty());
+        if written().nth(MOST_PARAMETERS).is_some() {
+            return Err(Refusal::invalid(format!("The query string has more than {MOST_PARAMETERS} parameters.")));
+        }
+        let pairs: Option<Vec<(String, String)>> = written()
             .map(|pair| {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 Some((percent_decode(name, true)?, percent_decode(value, true)?))
             })
             .collect();
         let pairs = pairs.ok_or_else(|| Refusal::invalid("The query string is not percent-encoded UTF-8."))?;
-        for (i, (name, _)) in pairs.iter().enumerate() {
-            let folded = fold(name);
-            let twice = pairs
-                .iter()
-                .skip(i + 1)
-                .any(|(other, _)| fold(other) == folded && !(other == name && REPEATED.contains(&name.as_str())));
-            if twice {
-                return Err(Refusal::invalid(format!("Query parameter '{name}' is given more than once.")));
+        let mut known: BTreeMap<String, &str> = BTreeMap::new();
+        for (name, _) in &pairs {
+            if let Some(first) = known.insert(fold(name), name)
+                && !(first == name && REPEATED.contains(&first))
+            {
+                return Err(Refusal::invalid(format!("Query parameter '{first}' is given more than once.")));
             }
         }
         Ok(Self(pairs))
