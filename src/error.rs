@@ -86,6 +86,7 @@ enum Told {
     Page(Page),
     Text(&'static str),
     Nulls(Vec<String>),
+    GraphQl(String),
     Locked(i64),
 }
 
@@ -152,6 +153,12 @@ impl Refusal {
         Self::new(Told::Nulls(keys), because)
     }
 
+    /// 200 with an error, as MLflow's GraphQL refuses a document that it does not execute.
+    pub fn graphql(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::new(Told::GraphQl(message.clone()), message)
+    }
+
     fn new(told: Told, because: impl Into<String>) -> Self {
         Self { told, because: because.into(), varies_on: None }
     }
@@ -216,6 +223,10 @@ impl Told {
                 let mut response = error(Code::RequestLimitExceeded, message);
                 response.headers.append("Retry-After", seconds.to_string());
                 response
+            }
+            Told::GraphQl(message) => {
+                let answer = serde_json::json!({ "data": null, "errors": [message] });
+                Response::new(200, "application/json", format!("{answer}\n"))
             }
             Told::Nulls(keys) => {
                 let data: serde_json::Map<_, _> = keys.into_iter().map(|key| (key, serde_json::Value::Null)).collect();

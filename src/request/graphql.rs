@@ -3,8 +3,12 @@
 //! MLflow serves eight root fields (`mlflow/server/graphql`, 3.3 to 3.17). A document is decided as a whole, never by
 //! its `operationName`: exactly one operation, every root field in it, whatever fragment or alias brings it there, with
 //! variables and their defaults put in. A root field that is not listed here is for administrators.
+//!
+//! A document may come from anybody, so that its length, its parts and what is copied of its variables have bounds, and
+//! the work is linear in them.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use apollo_parser::cst::{self, CstNode};
 use apollo_parser::{Parser, cst::Definition, cst::Selection};
@@ -24,6 +28,14 @@ const MOST_ALIASES: usize = 10;
 const MOST_ROOTS: usize = 10;
 /// A document of MLflow's UI has a few hundred.
 const MOST_TOKENS: usize = 10_000;
+/// The longest document in bytes; those of MLflow's UI have a few thousand.
+const LONGEST: usize = 64 * 1024;
+/// Fragments within fragments; MLflow's UI has two.
+const DEEPEST_FRAGMENT: usize = 32;
+/// As many ids as any other request may name.
+const MOST_IDS: usize = 1000;
+/// Bytes that the variables of a document may put into it, however often it names them.
+const MOST_COPIED: usize = 256 * 1024;
 
 /// What a root field reads, and the keys of its `input` that say it.
 enum Reads {
@@ -66,6 +78,9 @@ pub struct Root {
 /// A document that is no GraphQL, exceeds a limit, or has not exactly one operation is a 400.
 pub fn read(body: &Json) -> Result<Document> {
     let text = body.get("query").and_then(Json::text).ok_or_else(|| Refusal::missing("query"))?;
+    if text.len() > LONGEST {
+        return Err(invalid(&format!("it is longer than {LONGEST} bytes")));
+    }
     let tree = Parser::new(text).recursion_limit(64).token_limit(MOST_TOKENS).parse();
     if let Some(error) = tree.errors().next() {
         return Err(invalid(error.message()));
@@ -80,16 +95,43 @@ pub fn read(body: &Json) -> Result<Document> {
         }
     }
     let [operation] = operations.as_slice() else { return Err(invalid("exactly one operation is expected")) };
-    let scan = Scan { fragments: &fragments, inputs: Inputs::read(operation, body)?, steps: Cell::new(0) };
+    let scan = Scan {
+        fragments: by_name(fragments)?,
+        inputs: Inputs::read(operation, body)?,
+        steps: Cell::new(0),
+        ids: Cell::new(0),
+    };
     let selections = operation.selection_set().ok_or_else(|| invalid("nothing is selected"))?;
     let roots = scan.fields(&selections, &mut Vec::new())?;
-    if roots.len() > MOST_ROOTS {
-        return Err(invalid("too many root fields"));
-    }
     let mut counts = Counts::default();
     scan.count(&selections, 1, &mut counts)?;
+    if roots.len() > MOST_ROOTS {
+        return Err(too_many("root fields", MOST_ROOTS, roots.len(), "MLFLOW_SERVER_GRAPHQL_MAX_ROOT_FIELDS"));
+    }
+    if counts.aliases > MOST_ALIASES {
+        return Err(too_many("aliases", MOST_ALIASES, counts.aliases, "MLFLOW_SERVER_GRAPHQL_MAX_ALIASES"));
+    }
     let roots = roots.iter().map(|field| scan.root(field)).collect::<Result<_>>()?;
     Ok(Document { roots, has_model_versions: counts.model_versions })
+}
+
+/// A limit of MLflow's, in its words (`mlflow/server/graphql/graphql_no_batching.py`): it does not execute such a
+/// document, and answers 200.
+fn too_many(what: &str, most: usize, got: usize, variable: &str) -> Refusal {
+    Refusal::graphql(format!(
+        "GraphQL queries should have at most {most} {what}, got {got} {what}. To increase the limit, set the {variable} \
+         environment variable."
+    ))
+}
+
+/// The fragments; nothing in the place of a name that two of them have.
+fn by_name(fragments: Vec<cst::FragmentDefinition>) -> Result<BTreeMap<String, Option<cst::SelectionSet>>> {
+    let mut named = BTreeMap::new();
+    for fragment in fragments {
+        let name = name_of(fragment.fragment_name().and_then(|name| name.name()))?;
+        named.entry(name).and_modify(|set| *set = None).or_insert_with(|| fragment.selection_set());
+    }
+    Ok(named)
 }
 
 fn invalid(what: &str) -> Refusal {
@@ -103,17 +145,21 @@ fn name_of(name: Option<cst::Name>) -> Result<String> {
 #[derive(Default)]
 struct Counts {
     selections: usize,
+    /// The most of one level.
+    aliases: usize,
     model_versions: bool,
 }
 
-struct Scan<'a> {
-    fragments: &'a [cst::FragmentDefinition],
+struct Scan {
+    fragments: BTreeMap<String, Option<cst::SelectionSet>>,
     inputs: Inputs,
     /// Selections looked at so far. Fragments that hold each other twice double with each step.
     steps: Cell<usize>,
+    /// Ids found so far.
+    ids: Cell<usize>,
 }
 
-impl Scan<'_> {
+impl Scan {
     /// The fields of a selection set, those of its fragments among them.
     fn fields(&self, set: &cst::SelectionSet, path: &mut Vec<String>) -> Result<Vec<cst::Field>> {
         let mut fields = Vec::new();
@@ -133,7 +179,11 @@ impl Scan<'_> {
                     if path.contains(&name) {
                         return Err(invalid("a fragment holds itself"));
                     }
-                    let fragment = self.fragment(&name)?;
+                    if path.len() >= DEEPEST_FRAGMENT {
+                        return Err(invalid("fragments are nested too deeply"));
+                    }
+                    let fragment = self.fragments.get(&name).cloned().flatten();
+                    let fragment = fragment.ok_or_else(|| invalid("a fragment is not there, or twice"))?;
                     path.push(name);
                     fields.extend(self.fields(&fragment, path)?);
                     path.pop();
@@ -145,27 +195,17 @@ impl Scan<'_> {
         Ok(fields)
     }
 
-    fn fragment(&self, name: &str) -> Result<cst::SelectionSet> {
-        let named = |fragment: &&cst::FragmentDefinition| {
-            name_of(fragment.fragment_name().and_then(|n| n.name())).is_ok_and(|n| n == name)
-        };
-        let mut found = self.fragments.iter().filter(named);
-        match (found.next().and_then(cst::FragmentDefinition::selection_set), found.next()) {
-            (Some(set), None) => Ok(set),
-            _ => Err(invalid("a fragment is not there, or twice")),
-        }
-    }
-
     /// Walks everything that is selected. The rows of `modelVersions` are known again in the answer by that key and
     /// by their `name`: no alias may take either, or be taken for it.
     fn count(&self, set: &cst::SelectionSet, depth: usize, counts: &mut Counts) -> Result<()> {
         if depth > DEEPEST {
-            return Err(invalid("nested too deeply"));
+            return Err(Refusal::graphql(format!("Query exceeds maximum depth of {DEEPEST}")));
         }
         let fields = self.fields(set, &mut Vec::new())?;
         counts.selections += fields.len();
         if counts.selections > MOST_SELECTIONS {
-            return Err(invalid("too many selections"));
+            let message = format!("Query exceeds maximum total selections of {MOST_SELECTIONS}");
+            return Err(Refusal::graphql(message));
         }
         let marked = |name: &str| matches!(name, "modelVersions" | "name");
         let mut aliases = 0;
@@ -182,7 +222,8 @@ impl Scan<'_> {
                 self.count(&nested, depth + 1, counts)?;
             }
         }
-        if aliases > MOST_ALIASES { Err(invalid("too many aliases")) } else { Ok(()) }
+        counts.aliases = counts.aliases.max(aliases);
+        Ok(())
     }
 
     fn root(&self, field: &cst::Field) -> Result<Root> {
@@ -224,6 +265,10 @@ impl Scan<'_> {
             }
             found = ids;
         }
+        self.ids.set(self.ids.get() + found.len());
+        if self.ids.get() > MOST_IDS {
+            return Err(invalid(&format!("it names more than {MOST_IDS} ids")));
+        }
         match keys.first() {
             Some(key) if found.is_empty() => Err(Refusal::missing(key)),
             _ => Ok(found),
@@ -237,42 +282,52 @@ fn id(value: &Json) -> Result<String> {
 }
 
 /// Variables, with the defaults of those that are not given.
-struct Inputs(Vec<(String, Json)>);
+#[derive(Default)]
+struct Inputs {
+    variables: BTreeMap<String, Json>,
+    /// What was copied out of them so far. A variable that a list names a thousand times is copied as often.
+    copied: Cell<usize>,
+}
 
 impl Inputs {
     fn read(operation: &cst::OperationDefinition, body: &Json) -> Result<Self> {
-        let given = match body.get("variables") {
-            None | Some(Json::Null) => &Json::Null,
-            Some(object @ Json::Object(_)) => object,
+        let given: BTreeMap<&str, &Json> = match body.get("variables") {
+            None | Some(Json::Null) => BTreeMap::new(),
+            Some(Json::Object(entries)) => entries.iter().map(|(name, value)| (name.as_str(), value)).collect(),
             Some(_) => return Err(invalid("'variables' is no object")),
         };
-        let mut variables = Self(Vec::new());
+        let mut inputs = Self::default();
         let definitions = operation.variable_definitions();
         for definition in definitions.iter().flat_map(cst::VariableDefinitions::variable_definitions) {
             let name = name_of(definition.variable().and_then(|variable| variable.name()))?;
             let default = definition.default_value().and_then(|default| default.value());
-            let value = match (given.get(&name), default) {
-                (Some(value), _) => value.clone(),
-                (None, Some(default)) => Self(Vec::new()).value(Some(default))?,
+            let value = match (given.get(name.as_str()), default) {
+                (Some(value), _) => (*value).clone(),
+                (None, Some(default)) => Self::default().value(Some(default))?,
                 (None, None) => Json::Null,
             };
-            if variables.0.iter().any(|(known, _)| *known == name) {
+            if inputs.variables.insert(name, value).is_some() {
                 return Err(invalid("a variable is there twice"));
             }
-            variables.0.push((name, value));
         }
-        Ok(variables)
+        Ok(inputs)
+    }
+
+    /// The value of a variable, as long as not too much was copied.
+    fn variable(&self, name: &str) -> Result<Json> {
+        let value = self.variables.get(name).ok_or_else(|| invalid("a variable is not declared"))?;
+        self.copied.set(self.copied.get() + size(value));
+        if self.copied.get() > MOST_COPIED {
+            return Err(invalid("its variables are too large"));
+        }
+        Ok(value.clone())
     }
 
     /// A value of the document as JSON. Ids need no escapes: a string that has one is refused rather than decoded.
     fn value(&self, value: Option<cst::Value>) -> Result<Json> {
         use cst::Value;
         Ok(match value.ok_or_else(|| invalid("a value is missing"))? {
-            Value::Variable(variable) => {
-                let name = name_of(variable.name())?;
-                let found = self.0.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| value.clone()).ok_or_else(|| invalid("a variable is not declared"))?
-            }
+            Value::Variable(variable) => self.variable(&name_of(variable.name())?)?,
             Value::StringValue(string) => {
                 let source = string.syntax().to_string();
                 let plain = source.trim().strip_prefix('"').and_then(|s| s.strip_suffix('"'));
@@ -285,15 +340,13 @@ impl Inputs {
                 Json::List(list.values().map(|item| self.value(Some(item))).collect::<Result<_>>()?)
             }
             Value::ObjectValue(object) => {
-                let mut entries: Vec<(String, Json)> = Vec::new();
+                let mut entries: BTreeMap<String, Json> = BTreeMap::new();
                 for field in object.object_fields() {
-                    let name = name_of(field.name())?;
-                    if entries.iter().any(|(known, _)| *known == name) {
+                    if entries.insert(name_of(field.name())?, self.value(field.value())?).is_some() {
                         return Err(invalid("a key of an object is there twice"));
                     }
-                    entries.push((name, self.value(field.value())?));
                 }
-                Json::Object(entries)
+                Json::Object(entries.into_iter().collect())
             }
             Value::NullValue(_) => Json::Null,
             Value::IntValue(_) | Value::FloatValue(_) | Value::BooleanValue(_) | Value::EnumValue(_) => {
@@ -301,6 +354,17 @@ impl Inputs {
             }
         })
     }
+}
+
+/// About as many bytes as a value takes in memory.
+fn size(value: &Json) -> usize {
+    size_of::<Json>()
+        + match value {
+            Json::Text(text) | Json::Number(text) => text.len(),
+            Json::List(items) => items.iter().map(size).sum(),
+            Json::Object(entries) => entries.iter().map(|(key, value)| key.len() + size(value)).sum(),
+            Json::Null | Json::Bool(_) => 0,
+        }
 }
 
 #[cfg(test)]
