@@ -14,7 +14,7 @@ pub struct Config {
     pub origin: String,
     /// `ORIGIN_AUTHORIZATION`: what the origin gets as Authorization, if anything.
     pub origin_authorization: Option<Secret>,
-    /// `SUBREQUEST_LIMIT`: what the platform's plan allows one invocation (50 on the free plan, 1000 on the paid one).
+    /// `SUBREQUEST_LIMIT`: what the platform's plan allows one invocation (10,000 on the paid one, 50 on the free one).
     pub subrequest_limit: u32,
     /// `ORIGIN_TIMEOUT_SECONDS`: how long the origin may take to begin its answer.
     pub origin_timeout_seconds: u32,
@@ -71,7 +71,7 @@ impl Config {
             origin: origin.trim_end_matches('/').to_owned(),
             origin_authorization: secret("ORIGIN_AUTHORIZATION"),
             origin_timeout_seconds: number(&get, "ORIGIN_TIMEOUT_SECONDS", 120)?,
-            subrequest_limit: number(&get, "SUBREQUEST_LIMIT", 50)?,
+            subrequest_limit: number(&get, "SUBREQUEST_LIMIT", 10_000)?,
             admin_username: get("ADMIN_USERNAME").unwrap_or_else(|| "admin".to_owned()),
             admin_password: secret("ADMIN_PASSWORD"),
             allow_default_password: flag(&get, "ALLOW_DEFAULT_PASSWORD", false)?,

@@ -67,7 +67,6 @@ async function startNow(script, origin, folder, vars, inspected) {
       ADMIN_PASSWORD: ADMIN.password,
       SECRET_KEY: "0123456789abcdef0123456789abcdef",
       DEFAULT_PERMISSION: "NO_PERMISSIONS",
-      SUBREQUEST_LIMIT: "1000",
       ...vars,
     },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

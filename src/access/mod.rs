@@ -11,7 +11,7 @@
 //! A grant on the resource decides, also when it is lower than the default (MLflow 3.3); with none the default
 //! does. Administrators pass.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::error::{Refusal, Result};
 
@@ -82,7 +82,7 @@ impl Permission {
 }
 
 /// What a grant can be about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// An experiment, by its id.
     Experiment,
@@ -110,7 +110,7 @@ impl Kind {
 }
 
 /// One experiment or one registered model.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Resource {
     /// Which of the two.
     pub kind: Kind,
@@ -142,9 +142,10 @@ impl Resource {
 /// A user's grants on the resources that the directory was asked about.
 ///
 /// That no grant is there means the default only for these: another request of the isolate may teach the parent of a
-/// run while the directory is asked, and its experiment then is one that was not asked about.
+/// run while the directory is asked, and its experiment then is one that was not asked about. A tree, since the client
+/// chooses the names: the keys of a hash table are not random in wasm.
 #[derive(Clone, Debug, Default)]
-pub struct Grants(HashMap<Resource, Option<Permission>>);
+pub struct Grants(BTreeMap<Resource, Option<Permission>>);
 
 impl Grants {
     /// None yet, on these resources.

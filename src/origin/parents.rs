@@ -1,6 +1,8 @@
 //! Which experiment a run, a trace or a dataset belongs to. The origin knows.
 
-use futures_util::future::try_join_all;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{Origin, OriginRequest, collect, unusable};
 use crate::access::Resource;
@@ -17,6 +19,8 @@ use crate::routes::Part;
 const OTHER_SUBREQUESTS: u32 = 10;
 /// With more look-ups than this the data centre's cache is left aside.
 pub const MOST_CACHED: usize = 5;
+/// Look-ups on their way at the same time: a Worker has six connections.
+const AT_ONCE: usize = 6;
 
 /// What a part belongs to.
 #[derive(Clone, Debug)]
@@ -67,56 +71,55 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         }
     }
 
-    /// The resources that each subject is about; the unknown ones are looked up side by side.
+    /// The resources that each subject is about; the unknown ones are looked up, a few at a time.
+    ///
+    /// MLflow has one question for many traces, but none for many runs: `runs/search` takes ids only within experiments
+    /// that are named, which is what is to be found out.
     pub async fn resolve(&self, subjects: &[&Subject]) -> Result<Vec<Vec<Resource>>> {
-        let mut unknown: Vec<&Subject> = Vec::new();
-        for subject in subjects {
-            if self.known(subject).is_none() && !unknown.contains(subject) {
-                unknown.push(subject);
-            }
-        }
-        let together = self.resolve_traces(&mut unknown).await?;
+        let mut seen = BTreeSet::new();
+        let mut unknown: Vec<&Subject> = subjects.to_vec();
+        unknown.retain(|subject| self.known(subject).is_none() && seen.insert(*subject));
+        let mut found = self.resolve_traces(&mut unknown).await?;
         let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
         if unknown.len() > most {
             return Err(Refusal::invalid(format!(
                 "The request names {} runs, models or traces whose experiment is not known yet; at most {most} can be \
-                 looked up at once (SUBREQUEST_LIMIT).",
+                 looked up for one request (SUBREQUEST_LIMIT).",
                 unknown.len()
             )));
         }
         // asking the data centre's cache, and telling it, are subrequests too
         let cached = unknown.len() <= MOST_CACHED;
-        let found = try_join_all(unknown.iter().map(|subject| self.find(subject, cached))).await?;
-        let found: Vec<_> = unknown.into_iter().zip(found).chain(together).collect();
-        let found_for = |subject: &Subject| found.iter().find(|(s, _)| *s == subject).map(|(_, r)| r.clone());
+        let looked_up = stream::iter(&unknown).map(|subject| self.find(subject, cached)).buffered(AT_ONCE);
+        let looked_up: Vec<Vec<Resource>> = looked_up.try_collect().await?;
+        found.extend(unknown.into_iter().zip(looked_up));
         subjects
             .iter()
-            .map(|subject| found_for(subject).or_else(|| self.known(subject).map(|resource| vec![resource])))
+            .map(|subject| found.get(subject).cloned().or_else(|| self.known(subject).map(|resource| vec![resource])))
             .map(|resources| resources.ok_or_else(|| unusable("a look-up was lost")))
             .collect()
     }
 
     /// Takes the traces out of `unknown` and resolves them with one question, if there are several.
-    async fn resolve_traces<'s>(&self, unknown: &mut Vec<&'s Subject>) -> Result<Vec<(&'s Subject, Vec<Resource>)>> {
-        let is_trace =
-            |subject: &&&Subject| matches!(subject, Subject::Part(Part::Trace, _) | Subject::PartIfAny(Part::Trace, _));
-        if unknown.iter().any(|subject| matches!(subject, Subject::PartIfAny(_, id) if !is_segment(id))) {
-            return Ok(Vec::new()); // refused one by one
-        }
-        let traces: Vec<&'s Subject> = unknown.iter().filter(is_trace).copied().collect();
-        let id = |subject: &&'s Subject| match *subject {
-            Subject::Part(_, id) | Subject::PartIfAny(_, id) => id.as_str(),
-            _ => "",
+    async fn resolve_traces<'s>(&self, unknown: &mut Vec<&'s Subject>) -> Result<BTreeMap<&'s Subject, Vec<Resource>>> {
+        let trace_id = |subject: &&'s Subject| match *subject {
+            Subject::Part(Part::Trace, id) | Subject::PartIfAny(Part::Trace, id) => Some(id.as_str()),
+            _ => None,
         };
-        let ids: Vec<&str> = traces.iter().map(id).collect();
-        if ids.len() < 2 {
-            return Ok(Vec::new());
+        let nothing = BTreeMap::new();
+        if unknown.iter().any(|subject| matches!(subject, Subject::PartIfAny(_, id) if !is_segment(id))) {
+            return Ok(nothing); // refused one by one
         }
-        let Some(found) = self.traces(&ids).await? else { return Ok(Vec::new()) };
-        unknown.retain(|subject| !is_trace(&subject));
+        let ids: Vec<&str> = unknown.iter().filter_map(trace_id).collect();
+        if ids.len() < 2 {
+            return Ok(nothing);
+        }
+        let Some(found) = self.traces(&ids).await? else { return Ok(nothing) };
+        let (traces, others): (Vec<_>, Vec<_>) = unknown.drain(..).partition(|subject| trace_id(subject).is_some());
+        *unknown = others;
         let resources_of = |subject: &'s Subject| {
-            let found = found.iter().find(|(known, _)| *known == id(&subject)).map(|(_, resources)| resources.clone());
-            match (found, subject) {
+            let resources = trace_id(&subject).and_then(|id| found.get(id)).cloned();
+            match (resources, subject) {
                 (Some(resources), _) => Ok((subject, resources)),
                 (None, Subject::PartIfAny(..)) => Ok((subject, Vec::new())),
                 (None, _) => Err(absent(subject)),
@@ -213,7 +216,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 
     /// Asks for many traces at once. `None` if the origin is too old for that (MLflow before 3.9).
-    async fn traces(&self, ids: &[&str]) -> Result<Option<Vec<(String, Vec<Resource>)>>> {
+    async fn traces(&self, ids: &[&str]) -> Result<Option<BTreeMap<String, Vec<Resource>>>> {
         let mut question = Json::Object(Vec::new());
         question.set("trace_ids", Json::List(ids.iter().map(|id| Json::Text((*id).to_owned())).collect()));
         let mut incoming = Headers::default();

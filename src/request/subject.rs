@@ -17,7 +17,7 @@ pub struct Demand {
 }
 
 /// What a request is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A resource that can be looked at right away.
     Known(Resource),

@@ -150,7 +150,7 @@ pub enum Names {
 }
 
 /// What belongs to an experiment. [`crate::origin::parents`] knows how to ask for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // MLflow's own terms
 pub enum Part {
     Run,
