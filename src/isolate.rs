@@ -4,21 +4,34 @@ use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-use lru::LruCache;
-
+use crate::bounded::{Bounded, Weigh};
 use crate::identity::access_jwt::RsaKey;
 use crate::identity::verified::Verified;
 use crate::origin::parents::Parent;
 use crate::routes::Part;
 
 const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+/// An id of 32 digits with the place of its artifacts takes a few hundred bytes.
+const PARENTS_BYTES: usize = 8 * 1024 * 1024;
 
-/// The memory of an isolate; bounded.
+impl Weigh for (Part, String) {
+    fn weight(&self) -> usize {
+        self.1.len()
+    }
+}
+
+impl Weigh for Parent {
+    fn weight(&self) -> usize {
+        self.artifact_uri.len() + self.experiments.iter().map(|experiment| experiment.id.len()).sum::<usize>()
+    }
+}
+
+/// The memory of an isolate, of which every part has a bound in bytes.
 pub struct Isolate {
     /// Credentials that matched.
     pub verified: RefCell<Verified>,
     /// A run, logged model or the like to its experiment, which never changes.
-    pub parents: RefCell<LruCache<(Part, String), Parent>>,
+    pub parents: RefCell<Bounded<(Part, String), Parent>>,
     /// The keys of the Access team, and when they were fetched.
     pub access_keys: RefCell<(u64, Rc<Vec<RsaKey>>)>,
     /// Whether the users table is known to hold somebody.
@@ -31,7 +44,7 @@ impl Isolate {
     pub fn new(key: [u8; 32]) -> Self {
         Self {
             verified: RefCell::new(Verified::new(key)),
-            parents: RefCell::new(LruCache::new(PARENTS)),
+            parents: RefCell::new(Bounded::new(PARENTS, PARENTS_BYTES)),
             access_keys: RefCell::new((0, Rc::new(Vec::new()))),
             has_users: Cell::new(false),
             hashes: Cell::new(0),

@@ -13,6 +13,7 @@
 
 pub mod access;
 pub mod api;
+pub mod bounded;
 pub mod config;
 pub mod directory;
 pub mod error;

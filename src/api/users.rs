@@ -8,6 +8,7 @@ use crate::directory::{Database, Removal, User};
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
 use crate::http::Response;
+use crate::identity::basic::LONGEST_USERNAME;
 use crate::identity::secret::Secret;
 use crate::origin::Origin;
 use crate::request::Call;
@@ -52,6 +53,10 @@ pub async fn create<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Cal
 
 /// Adds a user who is no administrator; `None` if the name is taken.
 pub async fn add<D: Database, O>(gate: &Gate<'_, D, O>, username: &str, password: &str) -> Result<Option<User>> {
+    if username.chars().nth(LONGEST_USERNAME).is_some() {
+        let message = format!("Username must not be longer than {LONGEST_USERNAME} characters.");
+        return Err(Refusal::invalid(message));
+    }
     if username.is_empty() || password.is_empty() {
         return Err(Refusal::text(EMPTY));
     }

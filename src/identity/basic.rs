@@ -10,10 +10,13 @@ use crate::http::Headers;
 /// Longer is refused before it is decoded.
 const LONGEST_HEADER: usize = 8 * 1024;
 
+/// The most characters that a user name has: MLflow's column is `String(255)`.
+pub const LONGEST_USERNAME: usize = 255;
+
 /// A user name and the password that came with it.
 #[derive(Debug)]
 pub struct Credentials {
-    /// The user name: no colon, no control character.
+    /// The user name: no colon, no control character, at most [`LONGEST_USERNAME`] characters.
     pub username: String,
     /// The password: may hold colons.
     pub password: Secret,
@@ -38,7 +41,7 @@ fn parse(value: &str) -> Option<Credentials> {
     }
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (username, password) = text.split_once(':').unwrap_or((&text, ""));
-    let clean = !username.chars().any(char::is_control);
+    let clean = !username.chars().any(char::is_control) && username.chars().nth(LONGEST_USERNAME).is_none();
     clean.then(|| Credentials { username: username.to_owned(), password: Secret::new(password) })
 }
 
@@ -82,6 +85,8 @@ mod tests {
         }
         assert!(read(&basic(&"x".repeat(LONGEST_HEADER))).is_none());
         assert!(read(&basic("a\0b:c")).is_none());
+        assert!(read(&basic(&format!("{}:x", "ü".repeat(LONGEST_USERNAME)))).is_some());
+        assert!(read(&basic(&format!("{}:x", "ü".repeat(LONGEST_USERNAME + 1)))).is_none());
     }
 
     #[test]

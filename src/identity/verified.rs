@@ -9,16 +9,18 @@
 use std::num::NonZeroUsize;
 
 use hmac::{Hmac, KeyInit, Mac};
-use lru::LruCache;
 use sha2::Sha256;
 
 use super::SignedIn;
 use super::password::PasswordHash;
 use super::presented::Presented;
 use crate::access::{Caller, Grants, Permission, Resource};
+use crate::bounded::{Bounded, Weigh};
 
 const LOGINS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
+const LOGINS_BYTES: usize = 4 * 1024 * 1024;
 const GRANTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+const GRANTS_BYTES: usize = 8 * 1024 * 1024;
 
 /// The HMAC of a login.
 pub type Fingerprint = [u8; 32];
@@ -27,9 +29,9 @@ pub type Fingerprint = [u8; 32];
 pub struct Verified {
     /// Keyed already: that is half the work of an HMAC.
     mac: Option<Hmac<Sha256>>,
-    logins: LruCache<Fingerprint, Login>,
+    logins: Bounded<Fingerprint, Login>,
     /// Of a user on a resource: what D1 said, and until when that is good.
-    grants: LruCache<(i64, Resource), (Option<Permission>, u64)>,
+    grants: Bounded<(i64, Resource), (Option<Permission>, u64)>,
     /// How often D1 was changed through this isolate.
     changes: u64,
 }
@@ -41,11 +43,36 @@ struct Login {
     good_until: u64,
 }
 
+impl Weigh for Fingerprint {
+    fn weight(&self) -> usize {
+        0
+    }
+}
+
+impl Weigh for Login {
+    fn weight(&self) -> usize {
+        self.caller.username.len() + self.stored.as_ref().map_or(0, |stored| stored.expose().len())
+    }
+}
+
+impl Weigh for (i64, Resource) {
+    fn weight(&self) -> usize {
+        self.1.id.len()
+    }
+}
+
+impl Weigh for (Option<Permission>, u64) {
+    fn weight(&self) -> usize {
+        0
+    }
+}
+
 impl Verified {
     /// An empty memory under this random key.
     pub fn new(key: [u8; 32]) -> Self {
         let mac = Hmac::new_from_slice(&key).ok();
-        Self { mac, logins: LruCache::new(LOGINS), grants: LruCache::new(GRANTS), changes: 0 }
+        let logins = Bounded::new(LOGINS, LOGINS_BYTES);
+        Self { mac, logins, grants: Bounded::new(GRANTS, GRANTS_BYTES), changes: 0 }
     }
 
     /// The entry's key. `None` for a login that is verified anew each time.
@@ -63,6 +90,16 @@ impl Verified {
         let mut mac = self.mac.clone()?;
         parts.iter().for_each(|part| mac.update(part.as_bytes()));
         Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Returns true if this isolate has verified the login before, and has not seen it refused since.
+    pub fn remembers(&self, login: &Fingerprint) -> bool {
+        self.logins.peek(login).is_some()
+    }
+
+    /// About how many bytes all of it takes.
+    pub fn bytes(&self) -> usize {
+        self.logins.bytes() + self.grants.bytes()
     }
 
     /// Whether this password matched exactly this stored hash before.
@@ -116,6 +153,6 @@ impl Verified {
     pub fn ask_again(&mut self) {
         self.changes += 1;
         self.grants.clear();
-        self.logins.iter_mut().for_each(|(_, login)| login.good_until = 0);
+        self.logins.values_mut().for_each(|login| login.good_until = 0);
     }
 }
