@@ -132,6 +132,7 @@ bench/passthrough/build/index.js: $(wildcard bench/passthrough/Cargo.* bench/pas
 # --- releases of MLflow ----------------------------------------------------------------------------------------
 
 list_routes := scripts/fixtures/routes.py
+list_messages := scripts/fixtures/messages.py
 repeated := tests/fixtures/repeated-query-fields.txt
 # The list stays beside the release that it is of.
 routes_tsv := $(tools_dir)/mlflow-$(MLFLOW_VERSION)/routes.tsv
@@ -144,16 +145,18 @@ routes: $(stamps)/rust $(stamps)/basic-auth-$(MLFLOW_VERSION) ## What a release 
 	@echo "== every one of them has a row? (2 minutes the first time)"
 	ROUTES="$(routes_tsv)" cargo test --locked --test decisions coverage -- --nocapture
 
-fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, ,$(pair)))) ## Make the lists of routes in tests/fixtures anew (six releases, about 8 minutes)
+fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, ,$(pair)))) ## Make the lists of routes in tests/fixtures and src/mlflow/messages.txt anew (six releases, about 8 minutes)
 	@lists=$$(mktemp); \
 	for pair in $(FIXTURES); do \
 		echo "== routes of MLflow $${pair#*=}"; \
 		python="$(TOOLS)/mlflow-$${pair#*=}/bin/python"; \
 		"$$python" $(list_routes) routes > "tests/fixtures/routes-$${pair%=*}.tsv"; \
 		"$$python" $(list_routes) repeated >> "$$lists"; \
+		"$$python" $(list_messages) describe > "$$lists.$$pair.json"; \
 	done; \
 	LC_ALL=C sort -u "$$lists" > $(repeated); \
-	rm "$$lists"
+	$(PYTHON) $(list_messages) merge $(FIXTURES:%="$$lists".%.json) > src/mlflow/messages.txt; \
+	rm "$$lists"*
 
 # COMPARED takes one of the versions only: make differential COMPARED=3.12.0
 COMPARED ?= $(MLFLOW_COMPARED)

@@ -21,6 +21,7 @@ pub mod gate;
 pub mod http;
 pub mod identity;
 pub mod isolate;
+pub mod mlflow;
 pub mod origin;
 pub mod request;
 pub mod routes;

@@ -14,13 +14,13 @@ use libfuzzer_sys::fuzz_target;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::request::query::Query;
-use mlflow_edge_auth::request::{Call, Payload, Target};
-use mlflow_edge_auth::routes::{self, Field, Need, Row, TABLE};
+use mlflow_edge_auth::request::{Call, Payload, Target, shapes};
+use mlflow_edge_auth::routes::{self, Field, Need, Row, TABLE, Then};
 use serde_json::Value;
 use support::{Bytes, World};
 
 /// The rows that need something of what the request names.
-static ROWS: LazyLock<Vec<&Row>> =
+static ROWS: LazyLock<Vec<&'static Row>> =
     LazyLock::new(|| TABLE.iter().copied().flatten().filter(|row| matches!(row.need, Need::All(_))).collect());
 static CONFIG: LazyLock<Config> = LazyLock::new(|| World::with(&[]).config);
 
@@ -62,12 +62,12 @@ fuzz_target!(|data: &[u8]| {
             assert!(demands.is_err(), "a demand without its field");
             continue;
         };
-        agrees(&call, field, &values);
+        agrees(row, &call, field, &values);
     }
 });
 
 /// What serde_json sees in the body that is forwarded, in the spelling that is there; by hand in the query.
-fn agrees(call: &Call<Bytes>, field: &Field, values: &[String]) {
+fn agrees(row: &'static Row, call: &Call<Bytes>, field: &Field, values: &[String]) {
     if field.parameters.iter().any(|name| name.starts_with("X-")) {
         return; // a header
     }
@@ -76,7 +76,10 @@ fn agrees(call: &Call<Bytes>, field: &Field, values: &[String]) {
         // serde_json knows no NaN
         let body = if forwarded.is_empty() { "{}".into() } else { String::from_utf8_lossy(forwarded) };
         let Ok(body) = serde_json::from_str::<Value>(&body) else { return };
-        readings.extend(field.parameters.iter().map(|name| in_body(&body, name)));
+        // a name that the message has not is none to MLflow
+        let fields = &shapes::of(row).message().fields;
+        let is_known = |path: &&&str| fields.iter().any(|field| path.split(['.', '[', '{']).next() == Some(field.name));
+        readings.extend(field.parameters.iter().filter(is_known).map(|name| in_body(&body, name)));
         assert!(call.forwarded_query().is_empty());
     } else if !matches!(call.payload, Payload::Json(..)) {
         let sent = call.forwarded_query();
@@ -84,7 +87,8 @@ fn agrees(call: &Call<Bytes>, field: &Field, values: &[String]) {
         assert_eq!(sent, call.query);
     }
     let captured = call.path.split('/').any(|segment| *segment == *"m-1") || call.path.ends_with("/1/x");
-    if call.method == Method::Delete || readings.is_empty() {
+    let is_ours = matches!(row.then, Then::Serve(_)) && call.method == Method::Delete;
+    if is_ours || !matches!(call.payload, Payload::Json(..)) {
         readings.extend(field.parameters.iter().map(|name| call.query.all(name).map(str::to_owned).collect()));
     }
     let readings: Vec<Vec<String>> =
@@ -99,18 +103,9 @@ fn agrees(call: &Call<Bytes>, field: &Field, values: &[String]) {
     assert!(!told.is_empty() || values.is_empty(), "{values:?} of nothing");
 }
 
-/// The ids at a path such as `list[].name`, `map{}` or `a.b`; of each name there are two spellings.
+/// The ids at a path such as `list[].name`, `map{}` or `a.b`, by the one name that goes to MLflow.
 fn in_body(body: &Value, path: &str) -> Vec<String> {
-    let field = |name: &str| {
-        let mut words = name.split('_');
-        let mut camel = words.next().unwrap_or_default().to_owned();
-        for word in words {
-            camel.push_str(&word[..1].to_uppercase());
-            camel.push_str(&word[1..]);
-        }
-        let there = |name: &str| body.get(name).filter(|value| !value.is_null());
-        there(name).or(there(&camel))
-    };
+    let field = |name: &str| body.get(name).filter(|value| !value.is_null());
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),

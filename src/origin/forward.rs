@@ -13,6 +13,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     /// Sends what was decided on to the origin, unless it is on its way already. A stream is given away; a body that was
     /// read can be sent again.
     pub async fn forward(&self, call: &mut Call<O::Stream>, caller: Option<&Caller>) -> Result<Response<O::Stream>> {
+        if !caller.is_some_and(|caller| caller.is_admin) {
+            call.check_read()?;
+        }
         let username = caller.map(|caller| caller.username.as_str());
         let answer = match call.early.take().filter(|early| Some(early.username.as_str()) == username) {
             Some(early) => early.answer,
@@ -38,6 +41,10 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let mut headers = headers::to_origin(&call.headers, self.config, username);
         if matches!(body, Body::Bytes(_)) {
             headers.remove("Content-Length");
+        }
+        if call.has_json() {
+            headers.set("Content-Type", "application/json");
+            headers.remove("Content-Encoding");
         }
         OriginRequest { method: call.method, target, headers, body }
     }

@@ -1,16 +1,18 @@
 //! JSON as MLflow's origin reads it, without the ambiguities.
 //!
-//! Python's `json` takes `NaN` and `Infinity`, and the last of two equal keys; protobuf's parser takes both
-//! `experiment_id` and `experimentId`. Here the literals are read too, since metrics hold them, but a key that
-//! stands twice is an error, and a [`Reading`] tells of a field that is spelled two ways. Numbers keep their text, so
-//! that what is written again is what was read.
+//! Python's `json` takes `NaN` and `Infinity`, and the last of two equal keys. Here the literals are read too, since
+//! metrics hold them, but a key that stands twice is an error. Numbers keep their text, so that what is written again is
+//! what was read. [`message`] reads a text for which MLflow has a protobuf message.
 //!
 //! The whole text is always checked. What of it is built is for the caller to say ([`Wanted`]): a batch of a thousand
 //! metrics is read for the ids in it, and copying the rest of it would cost more than everything else that is done here.
 
+pub mod message;
 mod parser;
 
 use std::fmt::Write;
+
+pub use parser::Limits;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,26 +67,15 @@ impl Wanted<'_> {
     }
 }
 
-/// What a text says.
-#[derive(Debug, PartialEq)]
-pub struct Reading {
-    /// Its value, as much of it as was wanted.
-    pub value: Json,
-    /// The first field that some object, at any depth, wanted or not, spells both ways.
-    pub two_spellings: Option<String>,
-}
-
 impl Json {
     /// Reads a whole text: UTF-8, one value, white space around it.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
-        Self::read(bytes, Wanted::All).map(|reading| reading.value)
+        Self::read(bytes, Wanted::All, Limits::NONE)
     }
 
     /// The same, but builds only what is wanted. A text that is no JSON is refused wherever the fault is.
-    pub fn read(bytes: &[u8], wanted: Wanted<'_>) -> Result<Reading, JsonError> {
-        let text =
-            std::str::from_utf8(bytes).map_err(|e| JsonError { problem: "not UTF-8", offset: e.valid_up_to() })?;
-        parser::read(text, wanted)
+    pub fn read(bytes: &[u8], wanted: Wanted<'_>, limits: Limits) -> Result<Self, JsonError> {
+        parser::read(utf_8(bytes)?, wanted, limits)
     }
 
     /// The value under a key of an object, by exactly this name.
@@ -177,6 +168,10 @@ impl Json {
             }),
         }
     }
+}
+
+fn utf_8(bytes: &[u8]) -> Result<&str, JsonError> {
+    std::str::from_utf8(bytes).map_err(|e| JsonError { problem: "not UTF-8", offset: e.valid_up_to() })
 }
 
 /// `experiment_id` to `experimentId`, as protobuf derives a field's JSON name.
@@ -304,29 +299,40 @@ mod tests {
         let object = |keys: &[String]| format!("{{\"{}\":0}}", keys.join("\":0,\""));
         for count in [1, 2, FEW - 1, FEW, FEW + 1, FEW + 2, 5 * FEW] {
             let keys: Vec<String> = (0..count).map(|n| format!("key_{n}")).collect();
-            let read =
-                |more: &str| Json::read(object(&[&keys[..], &[more.to_owned()]].concat()).as_bytes(), Wanted::All);
-            assert_eq!(read("more").map(|reading| reading.two_spellings), Ok(None), "{count}");
+            let read = |more: &str| parse(&object(&[&keys[..], &[more.to_owned()]].concat()));
+            assert!(read("more").is_ok(), "{count}");
             for key in [&keys[0], &keys[count / 2], &keys[count - 1]] {
-                assert_eq!(read(key).unwrap_err().problem, "a key that stands twice", "{count}");
+                let error = read(key).unwrap_err();
+                let second = object(&keys).len();
+                assert_eq!((error.problem, error.offset), ("a key that stands twice", second), "{count}");
                 assert!(read(&key.replace('_', "\\u005f")).is_err(), "{count}");
-                let camel: String = camel_case(key).collect();
-                assert_eq!(read(&camel).unwrap().two_spellings.as_ref(), Some(key), "{count}");
             }
         }
     }
 
     #[test]
+    fn a_body_is_bounded_in_what_is_built_of_it() {
+        let read = |text: &str, wanted| Json::read(text.as_bytes(), wanted, Limits::REQUEST).map_err(|e| e.problem);
+        let many = format!("[{}0]", "0,".repeat(20_000));
+        assert_eq!(read(&many, Wanted::All), Err("more values than are looked at"));
+        assert!(read(&many, Wanted::Nothing).is_ok() && parse(&many).is_ok());
+        let keys: Vec<String> = (0..20_001).map(|n| format!("\"{n}\":0")).collect();
+        assert_eq!(read(&format!("{{{}}}", keys.join(",")), Wanted::Nothing), Err("too many keys"));
+        assert_eq!(read(&format!("[{}]", "1".repeat(301)), Wanted::Nothing), Err("a number that is too long"));
+        assert!(read(&format!("[{}]", "1".repeat(300)), Wanted::Nothing).is_ok());
+    }
+
+    #[test]
     fn what_is_not_wanted_is_checked_but_not_built() {
         let text = r#"{"a":{"b_c":[1,{"b_c":"x","d":"\u00e9\n"}],"m":{"k":{"d":NaN}}},"bC":2,"d":[null,-1.5e3]}"#;
-        let built = |wanted| Json::read(text.as_bytes(), wanted).unwrap().value.compact();
+        let built = |wanted| Json::read(text.as_bytes(), wanted, Limits::NONE).unwrap().compact();
         assert_eq!(built(Wanted::All), parse(text).unwrap().compact());
         assert_eq!(built(Wanted::Fields(&["a", "b_c"])), r#"{"a":{"b_c":[1,{"b_c":"x"}]},"bC":2}"#);
         assert_eq!(built(Wanted::Fields(&["m", "a", "m{}"])), r#"{"a":{"m":{"k":{"d":NaN}}}}"#);
         assert_eq!(built(Wanted::Fields(&[])), "{}");
         for bad in [r#"{"d":01}"#, r#"{"d":"\x"}"#, r#"{"d":{"a":1,"a":1}}"#, r#"{"d":[1,]}"#, r#"{"d":"\ud800"}"#] {
             assert_eq!(
-                Json::read(bad.as_bytes(), Wanted::Fields(&["a"])).unwrap_err(),
+                Json::read(bad.as_bytes(), Wanted::Fields(&["a"]), Limits::NONE).unwrap_err(),
                 parse(bad).unwrap_err(),
                 "{bad}"
             );
@@ -338,10 +344,5 @@ mod tests {
         let one = parse(r#"{"runId":"a","b":{"experiment_id":"1"}}"#).unwrap();
         assert_eq!(one.field("run_id"), Some(&Json::Text("a".into())));
         assert_eq!(one.at(&["b", "experiment_id"]), Some(&Json::Text("1".into())));
-        let twice = |text: &str| Json::read(text.as_bytes(), Wanted::Nothing).unwrap().two_spellings;
-        assert_eq!(twice(r#"{"runId":"a","b":{"experiment_id":"1"}}"#), None);
-        assert_eq!(twice(r#"{"x":[{"experiment_id":"1","experimentId":"2"}]}"#).as_deref(), Some("experiment_id"));
-        assert_eq!(twice(r#"{"a_b":{"c_d":1,"cD":1},"aB":1}"#).as_deref(), Some("a_b"));
-        assert_eq!(twice(r#"{"x":{"c_d":1,"cD":1},"a_b":1,"aB":1}"#).as_deref(), Some("c_d"));
     }
 }

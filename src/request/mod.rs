@@ -1,13 +1,14 @@
 //! The canonical request: read once, refused where two readers could read it differently.
 //!
-//! What is decided on here is what is forwarded: path and query are written again from their decoded form, and a
-//! JSON body is sent as it came only because it can be read in one way.
+//! What is decided on here is what is forwarded: path and query are written again from their decoded form, and a JSON
+//! body is read by the message that MLflow has for it and written for that message ([`json::message`]).
 
 pub mod graphql;
 pub mod json;
 pub mod otlp;
 pub mod path;
 pub mod query;
+pub mod shapes;
 pub mod subject;
 mod values;
 
@@ -16,7 +17,7 @@ use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
 use crate::origin::early::Early;
 use crate::routes::{self, Found, Need, Row, Then};
-use json::{Json, Reading, Wanted};
+use json::{Json, Limits, Wanted, message};
 use query::Query;
 pub use subject::{Demand, Subject};
 
@@ -49,8 +50,13 @@ impl Target {
         }
         let path =
             path::canonical(raw_path).map_err(|error| Refusal::invalid(format!("Invalid request path: {error}.")))?;
-        let query = Query::parse(raw_query)?;
+        let mut query = Query::parse(raw_query)?;
         let found = routes::find(&path, &config.static_prefix);
+        if let Some(row) = found.as_ref().and_then(|found| found.row(request.method))
+            && row.method == Method::Get
+        {
+            shapes::of(row).check_query(&mut query)?;
+        }
         Ok(Self { method: request.method, path, query, found })
     }
 
@@ -71,6 +77,7 @@ impl Target {
         check_same_site(&request)?;
         let row = self.row();
         let content_type = request.headers.get("content-type").map(str::to_owned);
+        let mut received = None;
         let payload = match (row, request.body) {
             _ if self.method.is_safe() => {
                 if has_body(&request.headers) {
@@ -87,6 +94,7 @@ impl Target {
                     Some(stream) => stream.collect(limit).await.map_err(too_large)?,
                     None => Vec::new(),
                 };
+                received = held.then(|| bytes.clone());
                 match row.then {
                     Then::Spans => {
                         let encoding = request.headers.get("content-encoding");
@@ -108,6 +116,7 @@ impl Target {
             url: request.url,
             content_type,
             payload,
+            received,
             early: None,
         })
     }
@@ -132,6 +141,8 @@ pub struct Call<S> {
     pub content_type: Option<String>,
     /// The body.
     pub payload: Payload<S>,
+    /// The body as it arrived, if a signature covers it and it was read.
+    received: Option<Vec<u8>>,
     /// The answer that the origin was asked for already.
     pub early: Option<Early<S>>,
 }
@@ -144,8 +155,8 @@ pub enum Payload<S> {
     Stream(S),
     /// Read only because a signature covers it.
     Held(Vec<u8>),
-    /// Read: the bytes that are forwarded, and what they say of anything that the row is about (of spans in OTLP, an
-    /// outline as JSON).
+    /// Read: the bytes that are forwarded, which are written here, and what they say of anything that the row is about
+    /// (of spans in OTLP, an outline as JSON).
     Json(Vec<u8>, std::result::Result<Json, Unreadable>),
 }
 
@@ -167,9 +178,16 @@ impl<S> Call<S> {
     /// The body as it came, as far as it was read.
     pub fn body(&self) -> &[u8] {
         match &self.payload {
+            _ if self.received.is_some() => self.received.as_deref().unwrap_or_default(),
             Payload::Held(bytes) | Payload::Json(bytes, _) => bytes,
             Payload::None | Payload::Stream(_) => &[],
         }
+    }
+
+    /// Whether what goes to the origin is a body of JSON that was written here, whatever the client called it.
+    pub fn has_json(&self) -> bool {
+        let is_otlp = matches!(self.row, Some(Row { then: Then::Spans, .. }));
+        !is_otlp && matches!(&self.payload, Payload::Json(bytes, Ok(_)) if !bytes.is_empty())
     }
 
     /// Whether the path is one of those that are answered here.
@@ -191,6 +209,12 @@ impl<S> Call<S> {
         }
     }
 
+    /// A body of which nothing is known does not go to the origin, whatever else names what the request is about. Only
+    /// an administrator gets the origin's own words for it.
+    pub fn check_read(&self) -> Result<()> {
+        if matches!(self.payload, Payload::Json(_, Err(_))) { self.json().map(drop) } else { Ok(()) }
+    }
+
     /// The query that goes to the origin: none where the origin reads the body.
     pub fn forwarded_query(&self) -> String {
         match self.payload {
@@ -209,41 +233,55 @@ fn too_large(error: StreamError) -> Refusal {
     }
 }
 
-fn read_json<S>(bytes: Vec<u8>, row: &Row, content_type: Option<&str>) -> Result<Payload<S>> {
-    let ours = matches!(row.then, Then::Serve(_));
+/// Reads a body of JSON. MLflow looks at the media type of a POST or PUT alone; any other body is JSON to it.
+fn read_json<S>(bytes: Vec<u8>, row: &'static Row, content_type: Option<&str>) -> Result<Payload<S>> {
     let is_json = content_type.is_some_and(is_json_type);
-    if (ours && !is_json) || (!bytes.is_empty() && !is_json && row.method != Method::Delete) {
-        return Ok(Payload::Json(bytes, Err(Unreadable::WrongType)));
+    if matches!(row.then, Then::Serve(_)) {
+        let reading = if is_json { read_object(&bytes) } else { Err(Unreadable::WrongType) };
+        return Ok(Payload::Json(bytes, reading));
     }
-    if bytes.is_empty() && !ours {
+    if bytes.is_empty() {
         return Ok(Payload::Json(bytes, Ok(Json::Object(Vec::new()))));
     }
-    let unreadable = |bytes, error: &dyn std::fmt::Display| {
-        if ours {
-            return Ok(Payload::Json(bytes, Err(Unreadable::NotAnObject)));
-        }
-        Err(Refusal::invalid(format!("The request body is not a JSON object that can be read in one way: {error}.")))
-    };
-    let names = values::looked_at(row);
-    let wanted = names.as_deref().map_or(Wanted::All, Wanted::Fields);
-    let (bytes, reading) = match Json::read(&bytes, wanted) {
-        // Clients before MLflow 1.0 encoded the body twice; the origin decodes it twice.
-        Ok(Reading { value: Json::Text(inner), .. }) => {
-            let inner = inner.into_bytes();
-            let reading = Json::read(&inner, wanted);
-            (inner, reading)
-        }
-        reading => (bytes, reading),
-    };
-    match reading {
-        Ok(Reading { value: Json::Object(_), two_spellings: Some(name) }) if !ours => {
-            Err(Refusal::invalid(format!("Request specifies '{name}' in two spellings; provide only one of them.")))
-        }
-        Ok(Reading { value: json @ Json::Object(_), .. }) => Ok(Payload::Json(bytes, Ok(json))),
-        Ok(Reading { value: Json::Null, .. }) if !ours => Ok(Payload::Json(bytes, Ok(Json::Object(Vec::new())))),
-        Ok(_) => unreadable(bytes, &"another value"),
-        Err(error) => unreadable(bytes, &error),
+    if !is_json && matches!(row.method, Method::Post | Method::Put) {
+        return Ok(Payload::Json(bytes, Err(Unreadable::WrongType)));
     }
+    // Clients before MLflow 1.0 encoded the body twice; the origin decodes it twice.
+    let inner = match bytes.trim_ascii_start().first() {
+        Some(b'"') => match Json::read(&bytes, Wanted::All, Limits::REQUEST) {
+            Ok(Json::Text(inner)) => Some(inner.into_bytes()),
+            Ok(_) => None,
+            Err(error) => return Err(Refusal::invalid(message::Fault::Json(error).to_string())),
+        },
+        _ => None,
+    };
+    let bytes = inner.unwrap_or(bytes);
+    if matches!(row.need, Need::GraphQl) {
+        return match read_object(&bytes) {
+            Ok(object) => Ok(Payload::Json(bytes, Ok(object))),
+            Err(_) => Err(not_an_object()),
+        };
+    }
+    if bytes.trim_ascii() == b"null" {
+        return Ok(Payload::Json(b"{}".to_vec(), Ok(Json::Object(Vec::new()))));
+    }
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(not_an_object());
+    }
+    let body = shapes::of(row).read(&bytes)?;
+    Ok(Payload::Json(body.rewritten.map_or(bytes, String::into_bytes), Ok(body.value)))
+}
+
+/// Reads an object of which everything is built.
+fn read_object(bytes: &[u8]) -> std::result::Result<Json, Unreadable> {
+    match Json::read(bytes, Wanted::All, Limits::REQUEST) {
+        Ok(object @ Json::Object(_)) => Ok(object),
+        _ => Err(Unreadable::NotAnObject),
+    }
+}
+
+fn not_an_object() -> Refusal {
+    Refusal::invalid("The request body is not a JSON object that can be read in one way.")
 }
 
 /// As werkzeug's `is_json`: `application/json` or `application/…+json`, parameters aside.

@@ -66,6 +66,11 @@ impl Query {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// Takes a parameter out.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(n, _)| n != name);
+    }
+
     /// Replaces or adds a value.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.retain(|(n, _)| n != name);

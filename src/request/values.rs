@@ -4,29 +4,10 @@ use super::json::Json;
 use super::{Call, Payload};
 use crate::error::{Refusal, Result};
 use crate::http::Method;
-use crate::routes::{Count, Field, Need, Row, Then};
+use crate::routes::{Count, Field, Row, Then};
 
 /// More ids than this are not looked at in one request.
 const MOST_NAMED: usize = 1000;
-
-/// What a body is asked for beside the fields of its row: the run and the logged model of a location, and the name that
-/// a settlement is about.
-const BESIDE: &[&str] = &["run_id", "model_id", "name"];
-
-/// The names of all fields that are looked at in a body of this row, as [`super::json::Wanted`] takes them. `None` if
-/// there may be any: where the body is written anew, read as a whole, or answered here.
-pub fn looked_at(row: &Row) -> Option<Vec<&'static str>> {
-    if !matches!(row.then, Then::Forward | Then::Judge(_) | Then::Learn(..) | Then::Conceal(_) | Then::Settle(_)) {
-        return None;
-    }
-    let claims = match row.need {
-        Need::All(claims) => claims,
-        Need::Nobody | Need::Login | Need::Admin => &[],
-        Need::Oneself(_) | Need::GraphQl => return None,
-    };
-    let steps = claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
-    Some(steps.map(|step| step.strip_suffix("[]").unwrap_or(step)).chain(BESIDE.iter().copied()).collect())
-}
 
 impl<S> Call<S> {
     /// Every value of a field, from the one place where the origin reads it.
@@ -68,9 +49,11 @@ impl<S> Call<S> {
             _ => Vec::new(),
         };
         let reads_body = matches!(self.payload, Payload::Json(..));
+        // the origin takes no parameter of a DELETE from the query
+        let is_ours = matches!(self.row, Some(Row { then: Then::Serve(_), .. }));
         let chosen = match captured {
             Some(value) => vec![value],
-            None if reads_body && !(in_body.is_empty() && self.method == Method::Delete) => in_body.clone(),
+            None if reads_body && !(is_ours && in_body.is_empty() && self.method == Method::Delete) => in_body.clone(),
             None => in_query.clone(),
         };
         let disagrees = |other: &Vec<String>| !other.is_empty() && !chosen.is_empty() && *other != chosen;
@@ -118,10 +101,11 @@ fn in_json(json: &Json, path: &str, count: Count) -> Result<Vec<String>> {
             Some(_) => Err(wrong_type(map)),
         };
     }
+    let is_list = matches!(count, Count::Each | Count::EachOptional);
     let values = match (json.field(step), rest) {
         (None, _) => Vec::new(),
         (Some(object @ Json::Object(_)), Some(rest)) => return in_json(object, rest, count),
-        (Some(Json::List(items)), None) if matches!(count, Count::Each | Count::EachOptional) => {
+        (Some(Json::List(items)), None) if is_list => {
             items.iter().map(|item| scalar(item, step)).collect::<Result<_>>()?
         }
         (Some(value), None) => vec![scalar(value, step)?],

@@ -1,46 +1,85 @@
 //! The one parser: it checks everything, and builds what is wanted.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
-use super::{Json, JsonError, Reading, Wanted, camel_case, is_camel_case};
+use super::{Json, JsonError, Wanted};
 
 /// Deeper is refused; protobuf's own parser stops at 100.
-const DEEPEST: usize = 100;
+pub const DEEPEST: usize = 100;
 
-/// Keys of one object that are compared with each other; more are put into a hash table.
+/// Keys of one object that are compared with each other; more are sorted.
 pub const FEW: usize = 16;
 
-/// Reads a whole text.
-pub fn read(text: &str, wanted: Wanted<'_>) -> Result<Reading, JsonError> {
-    let mut parser = Parser { text, at: 0, keys: Vec::new(), twice: None };
-    parser.space();
-    let value = parser.value(0, wanted)?;
-    parser.space();
-    if parser.at < text.len() {
-        return parser.fail("something after the value");
-    }
-    Ok(Reading { value, two_spellings: parser.twice.map(|key| key.name.into_owned()) })
+/// The bounds of a text, beside its depth.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Values that are built.
+    pub built: usize,
+    /// Keys of the objects that are open at one time.
+    pub keys: usize,
+    /// Characters of a number. Python reads no integer of more than 4,300 digits: MLflow takes the whole body for empty then.
+    pub number: usize,
 }
 
-struct Parser<'a> {
+impl Limits {
+    /// For the answers of the origin.
+    pub const NONE: Self = Self { built: usize::MAX, keys: usize::MAX, number: usize::MAX };
+    /// For the bodies of requests: 2 MiB of memory at most. No id is wanted of a body that holds more of them, and an
+    /// integer of 300 digits is a number to every reader.
+    pub const REQUEST: Self = Self { built: 20_000, keys: 20_000, number: 300 };
+}
+
+/// Reads a whole text.
+pub fn read(text: &str, wanted: Wanted<'_>, limits: Limits) -> Result<Json, JsonError> {
+    let mut parser = Parser::new(text, limits);
+    parser.space();
+    let value = parser.value(0, wanted)?;
+    parser.end()?;
+    Ok(value)
+}
+
+pub struct Parser<'a> {
     text: &'a str,
-    at: usize,
+    pub at: usize,
     /// The keys of the objects that are open, those of the innermost last.
     keys: Vec<Key<'a>>,
-    /// The first that is another spelling of a key beside it.
-    twice: Option<Key<'a>>,
+    limits: Limits,
+    /// No value may stand deeper.
+    pub deepest: usize,
 }
 
 /// A key and the place where it stands.
-#[derive(Clone)]
 struct Key<'a> {
     at: usize,
     name: Cow<'a, str>,
 }
 
 impl<'a> Parser<'a> {
-    fn fail<T>(&self, problem: &'static str) -> Result<T, JsonError> {
+    pub fn new(text: &'a str, limits: Limits) -> Self {
+        Self { text, at: 0, keys: Vec::new(), limits, deepest: DEEPEST }
+    }
+
+    /// Nothing but white space may follow.
+    pub fn end(&mut self) -> Result<(), JsonError> {
+        self.space();
+        if self.at < self.text.len() { self.fail("something after the value") } else { Ok(()) }
+    }
+
+    /// The text between two places.
+    pub fn slice(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Counts a value that is built.
+    pub fn count(&mut self) -> Result<(), JsonError> {
+        match self.limits.built.checked_sub(1) {
+            Some(rest) => self.limits.built = rest,
+            None => return self.fail("more values than are looked at"),
+        }
+        Ok(())
+    }
+
+    pub fn fail<T>(&self, problem: &'static str) -> Result<T, JsonError> {
         Err(JsonError { problem, offset: self.at })
     }
 
@@ -48,27 +87,30 @@ impl<'a> Parser<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn space(&mut self) {
+    pub fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     /// Whether the next byte is this one, which is then behind us.
-    fn eat(&mut self, byte: u8) -> bool {
+    pub fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
     /// The value that begins here; one without content in the place of what is not wanted.
-    fn value(&mut self, depth: usize, wanted: Wanted<'_>) -> Result<Json, JsonError> {
-        if depth > DEEPEST {
+    pub fn value(&mut self, depth: usize, wanted: Wanted<'_>) -> Result<Json, JsonError> {
+        if depth > self.deepest {
             return self.fail("nested too deeply");
+        }
+        if !wanted.is_nothing() {
+            self.count()?;
         }
         let number = |text: &str| if wanted.is_nothing() { Json::Null } else { Json::Number(text.to_owned()) };
         Ok(match self.peek() {
@@ -85,7 +127,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn word(&mut self) -> Result<&'static str, JsonError> {
+    pub fn word(&mut self) -> Result<&'static str, JsonError> {
         for word in ["null", "true", "false", "NaN", "Infinity"] {
             if self.rest().starts_with(word) {
                 self.at += word.len();
@@ -101,7 +143,7 @@ impl<'a> Parser<'a> {
         count
     }
 
-    fn number(&mut self) -> Result<&'a str, JsonError> {
+    pub fn number(&mut self) -> Result<&'a str, JsonError> {
         let start = self.at;
         self.eat(b'-');
         if self.rest().starts_with("Infinity") {
@@ -121,6 +163,9 @@ impl<'a> Parser<'a> {
             if self.digits() == 0 {
                 return self.fail("not a number");
             }
+        }
+        if self.at - start > self.limits.number {
+            return self.fail("a number that is too long");
         }
         Ok(self.text.get(start..self.at).unwrap_or_default())
     }
@@ -151,19 +196,14 @@ impl<'a> Parser<'a> {
     fn object(&mut self, depth: usize, wanted: Wanted<'_>) -> Result<Json, JsonError> {
         self.at += 1;
         let mut entries: Vec<(String, Json)> = Vec::new();
-        let (first, mut many) = (self.keys.len(), HashSet::new());
+        let first = self.first_key();
         self.space();
         if self.eat(b'}') {
             return Ok(Json::Object(entries));
         }
         loop {
             self.space();
-            let key = self.key(first, &mut many)?;
-            self.space();
-            if !self.eat(b':') {
-                return self.fail("no colon after a key");
-            }
-            self.space();
+            let key = self.key(true)?;
             let wanted = wanted.under(&key);
             let value = self.value(depth + 1, wanted)?;
             if !wanted.is_nothing() {
@@ -171,7 +211,7 @@ impl<'a> Parser<'a> {
             }
             self.space();
             if self.eat(b'}') {
-                self.close(first, &many);
+                self.close(first)?;
                 return Ok(Json::Object(entries));
             }
             if !self.eat(b',') {
@@ -180,46 +220,61 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A key of the object whose keys are those from `first` on, and also in `many` if they are more than a few.
-    fn key(&mut self, first: usize, many: &mut HashSet<Cow<'a, str>>) -> Result<Cow<'a, str>, JsonError> {
+    /// Where the keys of an object that begins here will stand.
+    pub fn first_key(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// A key and the colon behind it. If it is `noted`, [`Parser::close`] compares it with the others.
+    pub fn key(&mut self, noted: bool) -> Result<Cow<'a, str>, JsonError> {
         if self.peek() != Some(b'"') {
             return self.fail("no key");
         }
         let at = self.at;
         let name = self.string(true)?;
-        let others = self.keys.get(first..).unwrap_or_default();
-        if others.len() == FEW {
-            many.extend(others.iter().map(|other| other.name.clone()));
+        if noted {
+            self.note(at, name.clone())?;
         }
-        let stands_twice = match others.len() {
-            0..FEW => others.iter().any(|other| other.name == name),
-            _ => !many.insert(name.clone()),
-        };
-        if stands_twice {
-            return self.fail("a key that stands twice");
+        self.space();
+        if !self.eat(b':') {
+            return self.fail("no colon after a key");
         }
-        self.keys.push(Key { at, name: name.clone() });
+        self.space();
         Ok(name)
     }
 
-    /// Leaves an object, and notes whether one of its keys is another's second spelling.
-    fn close(&mut self, first: usize, many: &HashSet<Cow<'a, str>>) {
-        let keys = self.keys.get(first..).unwrap_or_default();
-        let is_there_twice = |key: &&Key<'a>| match &*key.name {
-            name if !name.contains('_') => false,
-            name if many.is_empty() => keys.iter().any(|other| is_camel_case(&other.name, name)),
-            name => many.contains(camel_case(name).collect::<String>().as_str()),
-        };
-        // an object ends after those within it: what stands first need not be found first
-        let earliest = self.twice.as_ref().map_or(usize::MAX, |twice| twice.at);
-        if let Some(key) = keys.iter().take_while(|key| key.at < earliest).find(is_there_twice) {
-            self.twice = Some(key.clone());
+    /// Notes a key of the innermost open object.
+    pub fn note(&mut self, at: usize, name: Cow<'a, str>) -> Result<(), JsonError> {
+        if self.keys.len() >= self.limits.keys {
+            return self.fail("too many keys");
         }
+        self.keys.push(Key { at, name });
+        Ok(())
+    }
+
+    /// Leaves the object whose keys are those from `first` on. Each may be there only once.
+    pub fn close(&mut self, first: usize) -> Result<(), JsonError> {
+        let keys = self.keys.get_mut(first..).unwrap_or_default();
+        let twice = if keys.len() <= FEW {
+            let before = |i: usize| keys.get(..i).unwrap_or_default();
+            keys.iter()
+                .enumerate()
+                .find(|(i, key)| before(*i).iter().any(|other| other.name == key.name))
+                .map(|(_, k)| k.at)
+        } else {
+            keys.sort_unstable_by(|a, b| a.name.cmp(&b.name).then(a.at.cmp(&b.at)));
+            let pairs = keys.iter().zip(keys.iter().skip(1));
+            pairs.filter(|(one, other)| one.name == other.name).map(|(_, other)| other.at).min()
+        };
         self.keys.truncate(first);
+        match twice {
+            Some(offset) => Err(JsonError { problem: "a key that stands twice", offset }),
+            None => Ok(()),
+        }
     }
 
     /// A string, or nothing in its place if it is not wanted. It is copied only if something in it is escaped.
-    fn string(&mut self, is_wanted: bool) -> Result<Cow<'a, str>, JsonError> {
+    pub fn string(&mut self, is_wanted: bool) -> Result<Cow<'a, str>, JsonError> {
         self.at += 1;
         let mut text = Cow::Borrowed("");
         loop {

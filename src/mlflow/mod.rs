@@ -1,0 +1,3 @@
+//! What is known about MLflow, as data.
+
+pub mod messages;
