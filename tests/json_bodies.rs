@@ -7,7 +7,13 @@
 
 mod support;
 
-use support::{ALICE, Answer, World, basic};
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use mlflow_edge_auth::config::Config;
+use mlflow_edge_auth::http::{Headers, Method, Request};
+use mlflow_edge_auth::request::Target;
+use support::{ALICE, Answer, Bytes, World, basic};
 
 const EXPERIMENTS: &str = "/api/2.0/mlflow/experiments";
 const UPDATE: &str = "/api/2.0/mlflow/experiments/update";
@@ -472,4 +478,43 @@ fn what_the_clients_of_mlflow_send_passes() {
         let answer = put(&world, "POST", &format!("{EXPERIMENTS}/search"), "application/json", empty);
         assert_eq!(answer.status, 200, "an empty body, {empty:?}: {}", answer.body);
     }
+}
+
+/// `cargo test --release --test json_bodies time_of_a_large_body -- --ignored --nocapture` prints µs for a body.
+#[test]
+#[ignore = "it measures, and says nothing of right or wrong"]
+fn time_of_a_large_body() {
+    let metric = |more: &str| {
+        let one =
+            |n: usize| format!(r#"{{"key":"metric_{n}","value":{n}.5,"timestamp":1700000000000,"step":{n}{more}}}"#);
+        format!(r#"{{"run_id":"r1","metrics":[{}]}}"#, (0..1_000).map(one).collect::<Vec<_>>().join(","))
+    };
+    let cases = [
+        ("1,000 metrics", metric("")),
+        ("1,000 metrics with models", metric(r#","model_id":"m-1""#)),
+        ("1,000 metrics with models in camelCase", metric(r#","modelId":"m-1""#)),
+        ("1,000 metrics with unknown fields", metric(r#","future":1"#)),
+    ];
+    let config = world().config;
+    for (name, body) in cases {
+        let mut times: Vec<u128> = (0..300).map(|_| time(&config, &body)).collect();
+        times.sort_unstable();
+        println!("{name}, {} kB: {} µs", body.len() / 1000, times[times.len() / 2]);
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // a measurement
+fn time(config: &Config, body: &str) -> u128 {
+    let mut headers = Headers::default();
+    headers.append("Content-Type", "application/json");
+    let body = Some(Bytes(body.as_bytes().to_vec()));
+    let url = format!("http://gate{LOG_BATCH}");
+    let request = Request { method: Method::Post, url, headers, body, client_certificate: None };
+    let target = Target::parse(&request, config).unwrap();
+    let start = Instant::now();
+    let call = target.read(request, 10_000_000, false).now_or_never().unwrap().unwrap();
+    let demands = call.demands();
+    let time = start.elapsed().as_micros();
+    assert!(demands.is_ok());
+    time
 }

@@ -56,6 +56,17 @@ impl Wanted<'_> {
         matches!(self, Self::Nothing)
     }
 
+    /// What is wanted of the value of a field that is known by this name.
+    fn of_field(self, name: &str) -> Self {
+        let Self::Fields(names) = self else { return self };
+        if names.contains(&name) {
+            return self;
+        }
+        let is_whole =
+            names.iter().any(|wanted| wanted.len() == name.len() + 2 && wanted.strip_suffix("{}") == Some(name));
+        if is_whole { Self::All } else { Self::Nothing }
+    }
+
     /// What is wanted of the value under a key.
     fn under(self, key: &str) -> Self {
         let Self::Fields(names) = self else { return self };

@@ -52,8 +52,9 @@ impl Shape {
         };
         Self {
             reader,
-            decided: names().map(|step| step.trim_end_matches(['[', ']', '{', '}'])).collect(),
-            looked_at: (!is_built_whole).then(|| names().map(|step| step.strip_suffix("[]").unwrap_or(step)).collect()),
+            decided: each_once(names().map(|step| step.trim_end_matches(['[', ']', '{', '}']))),
+            looked_at: (!is_built_whole)
+                .then(|| each_once(names().map(|step| step.strip_suffix("[]").unwrap_or(step)))),
         }
     }
 
@@ -108,6 +109,16 @@ pub fn of(row: &'static Row) -> &'static Shape {
     let shape_of = |row: &'static Row| ((row.method.as_str(), row.path), Shape::new(row));
     let shapes = SHAPES.get_or_init(|| TABLE.iter().copied().flatten().map(shape_of).collect());
     shapes.get(&(row.method.as_str(), row.path)).unwrap_or_else(|| NONE.get_or_init(|| Shape::new(row)))
+}
+
+fn each_once(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut once = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once
 }
 
 /// The path of a row as the table of messages has it.

@@ -9,6 +9,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod json_bodies;
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,7 +20,6 @@ use serde_json::{Value, json};
 /// Gives a verdict on every input: those under `READERS`, for MLflow to judge, or else those that are kept.
 ///
 /// A verdict is `{"refused": status}`, or whatever the module's counterpart in Python judges.
-#[allow(dead_code)] // until the first reader is here
 fn run(name: &str, verdict: impl Fn(&Value) -> Value) {
     if let Ok(folder) = std::env::var("READERS") {
         let folder = PathBuf::from(folder);

@@ -68,7 +68,7 @@ pub enum Fault {
     },
     /// A key that is no identifier.
     Key(String),
-    /// A field in two spellings.
+    /// A field that stands twice, perhaps in two spellings.
     Twice(String),
     /// Two fields that exclude each other.
     Oneof(&'static str, &'static str),
@@ -94,7 +94,9 @@ impl fmt::Display for Fault {
                  See the API docs for more information about request parameters."
             ),
             Self::Key(key) => write!(f, "Request specifies '{key}', which is not the name of a field."),
-            Self::Twice(name) => write!(f, "Request specifies '{name}' in two spellings; provide only one of them."),
+            Self::Twice(name) => {
+                write!(f, "Request specifies '{name}' twice or in two spellings; provide only one of them.")
+            }
             Self::Oneof(one, other) => {
                 write!(f, "Request specifies both '{one}' and '{other}'; provide only one of them.")
             }
@@ -266,7 +268,7 @@ impl Reader<'_, '_> {
         if self.parser.slice(start + 1, start + 1 + field.name.len()) != field.name || key != field.name {
             self.edit(start, value, || format!("\"{}\":", field.name))?;
         }
-        let wanted = wanted.under(field.name);
+        let wanted = wanted.of_field(field.name);
         let seen = self.values(field, wanted, at).map_err(|fault| fault.under(field.name))?;
         if !wanted.is_nothing() {
             entries.push((field.name.to_owned(), seen.value));

@@ -72,9 +72,9 @@ impl Reader<'_, '_> {
 
 /// A number, or one of the words for what is none.
 fn number(field: &Field, text: &str) -> Fit {
-    let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+    let is_plain = || text.bytes().all(|b| b.is_ascii_digit());
     match field.kind {
-        Kind::Text if is_plain && IDS_IN_NUMBERS.contains(&field.name) => Fit::As(format!("\"{text}\"")),
+        Kind::Text if IDS_IN_NUMBERS.contains(&field.name) && is_plain() => Fit::As(format!("\"{text}\"")),
         Kind::Integer(least, most) => integer(text, least, most),
         Kind::Double | Kind::Float if NOT_FINITE.contains(&text) => Fit::As(format!("\"{text}\"")),
         Kind::Double | Kind::Float if is_finite(field.kind, text) => Fit::Same,
@@ -107,7 +107,8 @@ pub fn string(kind: Kind, text: &str) -> Fit {
 fn integer(text: &str, least: i128, most: i128) -> Fit {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.len() <= 30 && digits.bytes().all(|b| b.is_ascii_digit()) {
-        let fits = text.parse().is_ok_and(|value| (least..=most).contains(&value));
+        let value = if digits.len() < 19 { text.parse::<i64>().map(i128::from) } else { text.parse::<i128>() };
+        let fits = value.is_ok_and(|value| (least..=most).contains(&value));
         return if fits { Fit::Same } else { Fit::Wrong };
     }
     match text.parse::<f64>() {
