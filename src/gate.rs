@@ -12,6 +12,9 @@ use crate::origin::Origin;
 use crate::request::{Call, Demand, Subject, Target};
 use crate::routes::{Need, Row, Then};
 
+/// So many bytes of a body are read, and looked at, before it is known who sends it.
+const BEFORE_SIGN_IN: usize = 64 * 1024;
+
 /// Everything that a request needs: the configuration, the two doors to the outside, memory, time and randomness.
 pub struct Gate<'a, D, O> {
     /// The operator's configuration.
@@ -53,7 +56,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         self.open().await?;
         let target = Target::parse(&request, self.config);
         if target.as_ref().is_ok_and(Target::is_public) {
-            let mut call = target?.read(request, self.config.body_limit, false).await?;
+            let mut call = target?.read(request, 0, false).await?;
             return match call.row {
                 Some(Row { then: Then::Cache, .. }) => self.public_file(&mut call).await,
                 _ => self.forward(&mut call, None).await,
@@ -61,9 +64,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         }
         let presented = presented::read(&request, self.config)?;
         let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
-        let held = matches!(presented, Presented::Signature(_));
         let mut call = match target {
-            Ok(target) => target.read(request, self.config.body_limit, held).await,
+            Ok(target) => self.read(target, request, &presented, address.as_deref()).await?,
             Err(refusal) => Err(refusal),
         };
         if let Presented::Signature(signature) = &presented {
@@ -78,6 +80,30 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             self.isolate.verified.borrow_mut().ask_again();
         }
         answer
+    }
+
+    /// Reads a request as far as its row wants to know of it: at once where that is little, or where this isolate has
+    /// verified the login before. Of everybody else the beginning of the body is read, and the rest of it, or what is
+    /// packed in it, when the login has proved good. The outer error is that of the login, the inner one of the request.
+    async fn read(
+        &self,
+        target: Target,
+        request: Request<O::Stream>,
+        presented: &Presented,
+        address: Option<&str>,
+    ) -> Result<Result<Call<O::Stream>>> {
+        let limit = self.config.body_limit;
+        let held = matches!(presented, Presented::Signature(_));
+        let is_known = request.body.is_none() || self.has_verified(presented);
+        let most = if is_known { limit } else { limit.min(BEFORE_SIGN_IN) };
+        let arriving = match target.begin(request, most, held).await {
+            Ok(arriving) => arriving,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if !is_known && !arriving.is_whole() {
+            self.admit(presented, address).await?;
+        }
+        Ok(arriving.finish(limit).await)
     }
 
     /// Whether these grants are enough for what is known to be asked for.

@@ -93,11 +93,13 @@ impl Headers {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
-    /// Whether two fields have the same name.
+    /// Whether two fields have the same name. Each is compared with each: of a request there are few by then
+    /// ([`crate::request::Target::parse`]).
     pub fn has_twice(&self) -> bool {
-        let mut names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
-        names.sort_unstable_by(|one, other| lower_case(one).cmp(lower_case(other)));
-        names.iter().zip(names.iter().skip(1)).any(|(one, next)| one.eq_ignore_ascii_case(next))
+        let is_twice = |(n, (name, _)): (usize, (&str, &str))| {
+            self.iter().skip(n + 1).any(|(other, _)| other.eq_ignore_ascii_case(name))
+        };
+        self.iter().enumerate().any(is_twice)
     }
 
     /// How many fields there are.
@@ -116,10 +118,6 @@ impl Headers {
     }
 }
 
-fn lower_case(name: &str) -> impl Iterator<Item = u8> {
-    name.bytes().map(|byte| byte.to_ascii_lowercase())
-}
-
 /// As an object if it can be one, which the runtime reads faster than a list of pairs; a name may be there twice.
 impl Serialize for Headers {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
@@ -133,11 +131,18 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     }
 }
 
-/// A body that has not been read yet.
+/// A body that has not been read to its end.
 #[allow(async_fn_in_trait)] // one thread: no Send bound is wanted
-pub trait ByteStream {
+pub trait ByteStream: Sized {
+    /// Reads on: so many bytes, or fewer if the body ends before. No more is taken from the stream, and no more memory
+    /// than twice what has arrived, whatever the message says about its length.
+    async fn read(&mut self, most: usize) -> Result<Vec<u8>, StreamError>;
+
     /// Reads it to its end. More than `limit` bytes, or a broken stream, is an error and nothing is kept.
-    async fn collect(self, limit: usize) -> Result<Vec<u8>, StreamError>;
+    async fn collect(mut self, limit: usize) -> Result<Vec<u8>, StreamError> {
+        let bytes = self.read(limit.saturating_add(1)).await?;
+        if bytes.len() > limit { Err(StreamError::TooLarge(limit)) } else { Ok(bytes) }
+    }
 }
 
 /// Why a body could not be read.

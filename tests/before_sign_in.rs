@@ -263,3 +263,233 @@ fn a_user_name_longer_than_mlflow_s_column_is_nobody_s_and_costs_nothing() {
     assert_eq!((create(255), create(256)), (200, 400));
     assert_eq!(world.get(&user.replacen('x', "", 1), GET_EXPERIMENT).status, 200);
 }
+
+// --- bodies: who, before how much -----------------------------------------------------------------------------------
+
+/// What is read of a body before it is known who sends it, and the one byte that tells that there is more.
+const BEGINNING: usize = 64 * 1024 + 1;
+const LOG_BATCH: &str = "/api/2.0/mlflow/runs/log-batch";
+
+fn world_for_bodies() -> World {
+    let world = World::with(&[("BODY_LIMIT_BYTES", "20000000")]);
+    world.add_users();
+    world.grant(2, "experiment", "1", "EDIT");
+    world.grant(2, "registered_model", "m", "EDIT");
+    world
+}
+
+/// A body for `registered-models/update` of at least so many bytes.
+fn update(length: usize) -> String {
+    json!({ "name": "m", "description": "x".repeat(length) }).to_string()
+}
+
+struct Cost {
+    status: u16,
+    read: usize,
+    statements: usize,
+    hashes: u64,
+}
+
+fn send(world: &World, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Cost {
+    let before = support::bytes_read();
+    let mut status = 0;
+    let (statements, _, hashes) = world.cost(|| status = world.send(method, target, fields, Some(body)).status);
+    Cost { status, read: support::bytes_read() - before, statements, hashes }
+}
+
+fn patch(world: &World, authorization: &str, body: &str) -> Cost {
+    let fields = [("Authorization", authorization), ("Content-Type", "application/json")];
+    send(world, "PATCH", "/api/2.0/mlflow/registered-models/update", &fields, body.as_bytes())
+}
+
+#[test]
+fn of_a_stranger_s_body_only_the_beginning_is_read_on_every_route() {
+    let world = world_for_bodies();
+    let body = vec![b'['; 10_000_000];
+    let unknown = basic("nobody:some-password-1");
+    let token = format!("Bearer {}", unknown_token());
+    for row in mlflow_edge_auth::routes::TABLE.iter().copied().flatten() {
+        let path = mlflow_edge_auth::routes::paths(row).next().unwrap().replace(['{', '}', '*'], "");
+        for authorization in [None, Some(&token), Some(&unknown)] {
+            // every content type that some row reads, and a body that would be unpacked
+            for (content_type, encoding) in [
+                ("application/json", None),
+                ("application/x-protobuf", Some("gzip")),
+                ("application/x-www-form-urlencoded", None),
+            ] {
+                let mut fields = vec![("Content-Type", content_type), ("X-Mlflow-Experiment-Id", "1")];
+                fields.extend(authorization.map(|value| ("Authorization", value.as_str())));
+                fields.extend(encoding.map(|value| ("Content-Encoding", value)));
+                let cost = send(&world, row.method.as_str(), &path, &fields, &body);
+                let is_public = matches!(row.need, mlflow_edge_auth::routes::Need::Nobody);
+                let expected: &[u16] = if is_public { &[200] } else { &[401, 429] };
+                let what = format!("{} {path} {content_type}", row.method.as_str());
+                assert!(expected.contains(&cost.status), "{what}: {}", cost.status);
+                assert!(cost.read <= BEGINNING, "{what}: {} bytes were read", cost.read);
+            }
+        }
+    }
+}
+
+/// A well-formed token that nobody has.
+fn unknown_token() -> String {
+    mlflow_edge_auth::identity::token::Token::new([9; 24]).expose().to_owned()
+}
+
+#[test]
+fn a_public_route_reads_no_body() {
+    use mlflow_edge_auth::routes::{Need, TABLE, Then};
+    let public = TABLE.iter().copied().flatten().filter(|row| matches!(row.need, Need::Nobody));
+    for row in public {
+        assert!(matches!(row.then, Then::Stream | Then::Cache) && row.method.is_safe(), "{row:?}");
+    }
+}
+
+/// The cost of a login that the isolate has not verified before, with a body of so many bytes.
+fn at_first_sight(length: usize) -> Cost {
+    patch(&world_for_bodies(), &basic(ALICE), &update(length))
+}
+
+#[test]
+fn a_short_body_costs_one_statement_whoever_sends_it() {
+    let world = world_for_bodies();
+    let alice = basic(ALICE);
+    let empty = at_first_sight(2);
+    let first = patch(&world, &alice, &update(60_000));
+    assert_eq!((first.status, first.statements, first.hashes), (200, empty.statements, 1));
+    let again = patch(&world, &alice, &update(60_000));
+    assert_eq!((again.status, again.statements, again.hashes), (200, 1, 0));
+    let stranger = patch(&world, &format!("Bearer {}", unknown_token()), &update(60_000));
+    assert_eq!((stranger.status, stranger.statements, stranger.hashes), (401, 1, 0));
+}
+
+#[test]
+fn a_long_body_costs_a_statement_more_at_the_first_sight_of_a_login_and_one_from_then_on() {
+    let world = world_for_bodies();
+    let alice = basic(ALICE);
+    let body = update(1_000_000);
+    let first = patch(&world, &alice, &body);
+    let statements = at_first_sight(2).statements + 1;
+    assert_eq!((first.status, first.statements, first.read), (200, statements, body.len()));
+    assert_eq!(first.hashes, 1, "for the login, and not again for the decision");
+    let arrived: Value = serde_json::from_str(&world.last_seen().body).unwrap();
+    assert!(arrived == serde_json::from_str::<Value>(&body).unwrap(), "all of it arrived");
+    let again = patch(&world, &alice, &body);
+    assert_eq!((again.status, again.statements, again.hashes, again.read), (200, 1, 0, body.len()));
+    // bob's login is good, but he may not
+    world.grant(3, "registered_model", "m", "READ");
+    let bob = patch(&world, &basic(support::BOB), &body);
+    assert_eq!((bob.status, bob.statements, bob.hashes), (403, statements, 1));
+    // of a login that is refused, nothing more is read from then on
+    world.database.execute("UPDATE users SET password_hash = 'pbkdf2:sha256:1$x$00' WHERE id = 2");
+    assert_eq!(patch(&world, &alice, &body).status, 401);
+    let refused = patch(&world, &alice, &body);
+    assert_eq!((refused.status, refused.read), (401, BEGINNING));
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_told_to_those_alone_who_signed_in() {
+    let world = world_for_bodies();
+    let alice = basic(ALICE);
+    let stranger = format!("Bearer {}", unknown_token());
+    let long = update(20_000_001);
+    let broken = format!("{{\"name\": {}", "[".repeat(100_000));
+    for (body, status) in [("[", 400), (&broken, 400), (&long, 413), (support::RESET, 400)] {
+        assert_eq!(patch(&world, &stranger, body).status, 401);
+        assert_eq!(patch(&world, "Basic bm9ib2R5", body).status, 401);
+        assert_eq!(patch(&world, &alice, body).status, status);
+    }
+}
+
+#[test]
+fn a_body_that_only_says_that_it_is_short_is_cut_at_the_limit() {
+    let world = World::new(); // BODY_LIMIT_BYTES is 100,000
+    let authorization = basic(ALICE);
+    let body = update(10_000_000);
+    for length in ["5", "0", "99999999999999999999", "-1", "x"] {
+        let fields = [
+            ("Authorization", authorization.as_str()),
+            ("Content-Type", "application/json"),
+            ("Content-Length", length),
+        ];
+        let target = "/api/2.0/mlflow/registered-models/update";
+        let cost = send(&world, "PATCH", target, &fields, body.as_bytes());
+        assert_eq!((cost.status, cost.read), (413, 100_001), "{length}");
+    }
+}
+
+#[test]
+fn nothing_is_unpacked_of_a_stranger() {
+    use std::io::Write;
+    let world = world_for_bodies();
+    let spans = format!(r#"{{"resourceSpans":[{}{{}}]}}"#, "{},".repeat(3_000_000));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(spans.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    assert!(packed.len() < 64 * 1024);
+    let post = |authorization: &str| {
+        let fields = [
+            ("Authorization", authorization),
+            ("Content-Type", "application/json"),
+            ("Content-Encoding", "gzip"),
+            ("X-Mlflow-Experiment-Id", "1"),
+        ];
+        send(&world, "POST", "/v1/traces", &fields, &packed)
+    };
+    let stranger = post(&format!("Bearer {}", unknown_token()));
+    assert_eq!((stranger.status, stranger.statements), (401, 1));
+    let first = post(&basic(ALICE));
+    assert_eq!((first.statements, first.hashes), (at_first_sight(2).statements + 1, 1), "at first sight");
+    assert_eq!(post(&basic(ALICE)).statements, 1, "and from then on");
+}
+
+/// The Authorization of a request that an access key signs, with its type of body.
+fn signed(id: &str, secret: &str, path: &str, body: &str) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = |text: &str| hex(&Sha256::digest(text.as_bytes()));
+    let hmac = |key: &[u8], text: &str| -> Vec<u8> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().to_vec()
+    };
+    let names = "content-type;host;x-amz-date";
+    let fields = "content-type:application/json\nhost:gate:8787\nx-amz-date:20270115T080000Z\n";
+    let canonical = format!("POST\n{path}\n\n{fields}\n{names}\n{}", hash(body));
+    let scope = "20270115/eu-west-1/execute-api/aws4_request";
+    let text = format!("AWS4-HMAC-SHA256\n20270115T080000Z\n{scope}\n{}", hash(&canonical));
+    let parts = ["20270115", "eu-west-1", "execute-api", "aws4_request"];
+    let key = parts.iter().fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part));
+    format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={}", hex(&hmac(&key, &text)))
+}
+
+#[test]
+fn of_a_body_that_an_unknown_access_key_signs_only_the_beginning_is_read() {
+    let world = world_for_bodies();
+    let created = r#"{"name":"k","kind":"aws"}"#;
+    let answer = world.post(ALICE, "/api/2.0/mlflow/users/tokens/create", created);
+    let key = answer.json();
+    let (id, secret) = (key["access_key_id"].as_str().unwrap(), key["secret_access_key"].as_str().unwrap());
+    let body = format!(r#"{{"run_id":"r1","metrics":[],"x":"{}"}}"#, "x".repeat(1_000_000));
+    let post = |id: &str, secret: &str, body: &str| {
+        let authorization = signed(id, secret, LOG_BATCH, body);
+        let fields = [
+            ("Authorization", authorization.as_str()),
+            ("Host", "gate:8787"),
+            ("X-Amz-Date", "20270115T080000Z"),
+            ("Content-Type", "application/json"),
+        ];
+        send(&world, "POST", LOG_BATCH, &fields, body.as_bytes())
+    };
+    let unknown = post("MLEA0000", secret, &body);
+    assert_eq!((unknown.status, unknown.read, unknown.statements), (401, BEGINNING, 1));
+    let wrong = post(id, "another secret", &body);
+    assert_eq!((wrong.status, wrong.statements), (401, 1), "the key exists, so all was read");
+    let used = || world.database.rows("SELECT last_used_at FROM tokens")[0]["last_used_at"].clone();
+    assert_eq!(used(), Value::Null, "but a wrong signature is no use of it");
+    assert_eq!(post(id, secret, &body).status, 200);
+    assert_ne!(used(), Value::Null);
+    let again = post(id, secret, &body);
+    assert_eq!((again.status, again.statements), (200, 1), "the parent and the key are known");
+}

@@ -150,7 +150,7 @@ pub struct Grants(BTreeMap<Resource, Option<Permission>>);
 impl Grants {
     /// None yet, on these resources.
     pub fn on(asked: &[Resource]) -> Self {
-        Self(asked.iter().map(|resource| (resource.clone(), None)).collect())
+        asked.iter().map(|resource| (resource.clone(), None)).collect()
     }
 
     /// Adds one that the directory has.
@@ -176,7 +176,9 @@ impl Grants {
 
 impl FromIterator<(Resource, Option<Permission>)> for Grants {
     fn from_iter<I: IntoIterator<Item = (Resource, Option<Permission>)>>(grants: I) -> Self {
-        Self(grants.into_iter().collect())
+        let mut all = BTreeMap::new();
+        all.extend(grants); // one by one: to collect them would sort them first
+        Self(all)
     }
 }
 

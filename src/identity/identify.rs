@@ -7,7 +7,7 @@ use super::presented::Presented;
 use super::verified::Fingerprint;
 use crate::access::{Caller, Grants, Resource};
 use crate::directory::Database;
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::gate::Gate;
 use crate::origin::Origin;
 use crate::request::{Call, Demand};
@@ -41,6 +41,27 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 join(sign_in, self.look_ahead(call, asked, &caller)).await.0
             }
         }
+    }
+
+    /// Returns true if this isolate has verified the login before.
+    pub fn has_verified(&self, presented: &Presented) -> bool {
+        let verified = self.isolate.verified.borrow();
+        verified.fingerprint(presented).is_some_and(|login| verified.remembers(&login))
+    }
+
+    /// Lets in those of whom more may be read than of anybody: whoever signs in, before a word of the request is
+    /// decided. The login is remembered, so that no password is hashed again for the decision. A signature can only be
+    /// verified with the whole body: of an access key it has to be known first that it exists.
+    pub async fn admit(&self, presented: &Presented, address: Option<&str>) -> Result<()> {
+        self.directory.0.to_primary();
+        let Presented::Signature(signature) = presented else {
+            let login = self.isolate.verified.borrow().fingerprint(presented);
+            return self.sign_in(presented, login, address, &[]).await.map(drop);
+        };
+        let owner = self.directory.identify_token(signature.access_key_id(), &[]).await?;
+        let is_good = |expiry: i64| expiry > self.seconds();
+        let exists = owner.is_some_and(|owner| owner.expires_at.is_none_or(is_good));
+        if exists { Ok(()) } else { Err(Refusal::unauthenticated("no such access key, or one that has expired")) }
     }
 
     /// Signs in at a replica if that may do, and at the primary if it does not. What is decided by more than this one

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, ready, select};
-use js_sys::{Array, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStreamDefaultReader, RequestRedirect};
+use web_sys::RequestRedirect;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Cache, Context};
 
@@ -16,20 +16,24 @@ use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
 use crate::request::path::percent_encode;
 use crate::worker_js::{self, told};
 
+/// Bytes that are asked for at once of a body whose length is not told; of a longer one as many as have come already.
+const PIECE: usize = 64 * 1024;
+
 /// A `ReadableStream` of the runtime. Handed over, no byte of it passes through wasm.
 pub struct JsStream {
     stream: web_sys::ReadableStream,
-    /// How many bytes it has, where the message says so and nothing is unpacked on the way.
+    /// How many bytes the message says that it has: a hint, so that a short body is read in one step.
     length: Option<usize>,
     /// The answer whose body it is, with its header fields as they came.
     answer: Option<(web_sys::Response, Headers)>,
+    /// What reads it, once somebody does.
+    reader: Option<Reader>,
 }
 
 impl JsStream {
     fn new(stream: web_sys::ReadableStream, headers: &Headers) -> Self {
-        let is_packed = headers.get("content-encoding").is_some();
-        let length = headers.get("content-length").filter(|_| !is_packed).and_then(|length| length.parse().ok());
-        Self { stream, length, answer: None }
+        let length = headers.get("content-length").and_then(|length| length.parse().ok());
+        Self { stream, length, answer: None, reader: None }
     }
 
     /// The answer whose body it is, if that would go out as it came.
@@ -41,42 +45,63 @@ impl JsStream {
     /// Two streams of the same bytes.
     pub fn split(self) -> (Self, Self) {
         let branches = self.stream.tee();
-        let branch = |n| Self { stream: branches.get(n).unchecked_into(), length: self.length, answer: None };
+        let branch =
+            |n| Self { stream: branches.get(n).unchecked_into(), length: self.length, answer: None, reader: None };
         (branch(0), branch(1))
     }
 
-    /// All of it at once: one call, one copy.
-    async fn whole(self) -> Result<Vec<u8>, JsValue> {
-        let response = web_sys::Response::new_with_opt_readable_stream(Some(&self.stream))?;
-        Ok(Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec())
-    }
-
-    /// Chunk by chunk; `None` if there are more bytes than the limit allows.
-    async fn counted(self, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
-        let reader: ReadableStreamDefaultReader = self.stream.get_reader().unchecked_into();
+    async fn pieces(&mut self, most: usize) -> Result<Vec<u8>, JsValue> {
+        // one byte more than is told, which tells the end as well
+        let first = self.length.map_or(PIECE, |length| length.saturating_add(1).min(PIECE));
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(Reader::new(&self.stream)?),
+        };
         let mut bytes = Vec::new();
-        loop {
-            let read = JsFuture::from(reader.read()).await?;
-            if Reflect::get(&read, &"done".into())?.is_truthy() {
-                return Ok(Some(bytes));
-            }
-            let chunk: Uint8Array = Reflect::get(&read, &"value".into())?.unchecked_into();
-            if bytes.len() + chunk.length() as usize > limit {
-                return Ok(None);
-            }
-            bytes.extend(chunk.to_vec());
+        while bytes.len() < most && !reader.has_ended {
+            let wanted = first.max(bytes.len()).min(most - bytes.len());
+            let piece = reader.read(wanted).await?;
+            let start = bytes.len();
+            bytes.resize(start + piece.length() as usize, 0);
+            piece.copy_to(bytes.get_mut(start..).unwrap_or_default());
         }
+        Ok(bytes)
     }
 }
 
 impl ByteStream for JsStream {
-    async fn collect(self, limit: usize) -> Result<Vec<u8>, StreamError> {
-        let bytes = match self.length {
-            Some(length) if length > limit => Ok(None),
-            Some(_) => self.whole().await.map(Some),
-            None => self.counted(limit).await,
-        };
-        bytes.map_err(|error| StreamError::Broken(told(&error)))?.ok_or(StreamError::TooLarge(limit))
+    async fn read(&mut self, most: usize) -> Result<Vec<u8>, StreamError> {
+        self.pieces(most).await.map_err(|error| StreamError::Broken(told(&error)))
+    }
+}
+
+/// A reader that is given the memory to fill ("BYOB"): never more comes than was asked for. Of workerd it has
+/// `readAtLeast`, which fills all of it with one step.
+struct Reader {
+    reader: Object,
+    read_at_least: Function,
+    has_ended: bool,
+}
+
+impl Reader {
+    fn new(stream: &web_sys::ReadableStream) -> Result<Self, JsValue> {
+        let mode = Object::new();
+        Reflect::set(&mode, &"mode".into(), &"byob".into())?;
+        let get_reader: Function = Reflect::get(stream, &"getReader".into())?.dyn_into()?;
+        let reader: Object = get_reader.call1(stream, &mode)?.dyn_into()?;
+        let read_at_least = Reflect::get(&reader, &"readAtLeast".into())?.dyn_into()?;
+        Ok(Self { reader, read_at_least, has_ended: false })
+    }
+
+    /// So many bytes, or fewer if the stream ends before.
+    async fn read(&mut self, wanted: usize) -> Result<Uint8Array, JsValue> {
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let promise = self.read_at_least.call2(&self.reader, &wanted.into(), &Uint8Array::new_with_length(wanted))?;
+        let read = JsFuture::from(promise.dyn_into::<Promise>()?).await?;
+        let value = Reflect::get(&read, &"value".into())?;
+        let piece = if value.is_undefined() { Uint8Array::new_with_length(0) } else { value.dyn_into()? };
+        self.has_ended = Reflect::get(&read, &"done".into())?.is_truthy() || piece.length() < wanted;
+        Ok(piece)
     }
 }
 

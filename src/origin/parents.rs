@@ -106,26 +106,26 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Subject::Part(Part::Trace, id) | Subject::PartIfAny(Part::Trace, id) => Some(id.as_str()),
             _ => None,
         };
-        let nothing = BTreeMap::new();
+        let mut resolved = BTreeMap::new();
         if unknown.iter().any(|subject| matches!(subject, Subject::PartIfAny(_, id) if !is_segment(id))) {
-            return Ok(nothing); // refused one by one
+            return Ok(resolved); // refused one by one
         }
         let ids: Vec<&str> = unknown.iter().filter_map(trace_id).collect();
         if ids.len() < 2 {
-            return Ok(nothing);
+            return Ok(resolved);
         }
-        let Some(found) = self.traces(&ids).await? else { return Ok(nothing) };
+        let Some(found) = self.traces(&ids).await? else { return Ok(resolved) };
         let (traces, others): (Vec<_>, Vec<_>) = unknown.drain(..).partition(|subject| trace_id(subject).is_some());
         *unknown = others;
-        let resources_of = |subject: &'s Subject| {
+        for subject in traces {
             let resources = trace_id(&subject).and_then(|id| found.get(id)).cloned();
             match (resources, subject) {
-                (Some(resources), _) => Ok((subject, resources)),
-                (None, Subject::PartIfAny(..)) => Ok((subject, Vec::new())),
-                (None, _) => Err(absent(subject)),
-            }
-        };
-        traces.into_iter().map(resources_of).collect()
+                (Some(resources), _) => resolved.insert(subject, resources),
+                (None, Subject::PartIfAny(..)) => resolved.insert(subject, Vec::new()),
+                (None, _) => return Err(absent(subject)),
+            };
+        }
+        Ok(resolved)
     }
 
     async fn find(&self, subject: &Subject, cached: bool) -> Result<Vec<Resource>> {
@@ -236,11 +236,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         }
         let answer = read_json(&collect(response.body).await?)?;
         let rows = answer.field("trace_infos").and_then(Json::list).unwrap_or_default();
-        let row = |row: &Json| {
+        let mut found = BTreeMap::new();
+        for row in rows {
             let id = row.field("trace_id").and_then(Json::text).ok_or_else(|| unusable("a trace without an id"))?;
-            Ok((id.to_owned(), experiments_in(row, TRACE_ID)?))
-        };
-        rows.iter().map(row).collect::<Result<_>>().map(Some)
+            found.insert(id.to_owned(), experiments_in(row, TRACE_ID)?);
+        }
+        Ok(Some(found))
     }
 
     /// Asks the origin; `None` is 404.

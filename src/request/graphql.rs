@@ -291,11 +291,12 @@ struct Inputs {
 
 impl Inputs {
     fn read(operation: &cst::OperationDefinition, body: &Json) -> Result<Self> {
-        let given: BTreeMap<&str, &Json> = match body.get("variables") {
-            None | Some(Json::Null) => BTreeMap::new(),
-            Some(Json::Object(entries)) => entries.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+        let mut given: BTreeMap<&str, &Json> = BTreeMap::new();
+        match body.get("variables") {
+            None | Some(Json::Null) => {}
+            Some(Json::Object(entries)) => given.extend(entries.iter().map(|(name, value)| (name.as_str(), value))),
             Some(_) => return Err(invalid("'variables' is no object")),
-        };
+        }
         let mut inputs = Self::default();
         let definitions = operation.variable_definitions();
         for definition in definitions.iter().flat_map(cst::VariableDefinitions::variable_definitions) {

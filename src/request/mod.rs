@@ -70,42 +70,82 @@ impl Target {
         self.row().is_some_and(|row| matches!(row.need, Need::Nobody))
     }
 
-    /// Reads what the row wants to know of the rest. The method must be one that the row's path has.
+    /// Reads what the row wants to know of the rest, up to the limit. The method must be one that the row's path has.
     ///
-    /// `held`: a body that would be a stream is read as well, up to the limit, since a signature covers it.
+    /// `held`: a body that would be a stream is read as well, since a signature covers it.
     pub async fn read<S: ByteStream>(self, request: Request<S>, limit: usize, held: bool) -> Result<Call<S>> {
+        self.begin(request, limit, held).await?.finish(limit).await
+    }
+
+    /// The first step of [`Target::read`]: reads a body that the row wants to know of up to so many bytes, and one that
+    /// tells whether these were all.
+    pub async fn begin<S: ByteStream>(self, mut request: Request<S>, most: usize, held: bool) -> Result<Arriving<S>> {
         check_same_site(&request)?;
-        let row = self.row();
-        let content_type = request.headers.get("content-type").map(str::to_owned);
-        let mut received = None;
-        let payload = match (row, request.body) {
-            _ if self.method.is_safe() => {
-                if has_body(&request.headers) {
-                    return Err(Refusal::invalid(format!("A {} request must not have a body.", self.method.as_str())));
-                }
-                Payload::None
-            }
-            (Some(Row { then: Then::Stream, .. }) | None, Some(body)) if held => {
-                Payload::Held(body.collect(limit).await.map_err(too_large)?)
-            }
-            (Some(Row { then: Then::Stream, .. }) | None, body) => body.map_or(Payload::None, Payload::Stream),
-            (Some(row), body) => {
-                let bytes = match body {
-                    Some(stream) => stream.collect(limit).await.map_err(too_large)?,
-                    None => Vec::new(),
-                };
-                received = held.then(|| bytes.clone());
-                match row.then {
-                    Then::Spans => {
-                        let encoding = request.headers.get("content-encoding");
-                        let outline = otlp::outline(&bytes, content_type.as_deref(), encoding, limit)?;
-                        Payload::Json(bytes, Ok(outline))
-                    }
-                    _ => read_json(bytes, row, content_type.as_deref())?,
-                }
-            }
+        if self.method.is_safe() && has_body(&request.headers) {
+            return Err(Refusal::invalid(format!("A {} request must not have a body.", self.method.as_str())));
+        }
+        let is_looked_at = match self.row() {
+            _ if self.method.is_safe() => false,
+            Some(Row { then: Then::Stream, .. }) | None => held && request.body.is_some(),
+            Some(_) => true,
         };
-        let Target { method, path, query, found } = self;
+        let mut bytes = Vec::new();
+        let mut rest = request.body.take().filter(|_| !self.method.is_safe());
+        if is_looked_at && let Some(stream) = &mut rest {
+            bytes = stream.read(most.saturating_add(1)).await.map_err(unread)?;
+        }
+        if is_looked_at && bytes.len() <= most {
+            rest = None; // it has ended
+        }
+        Ok(Arriving { target: self, request, held, is_looked_at, bytes, rest })
+    }
+}
+
+/// A request whose body was read in part.
+pub struct Arriving<S> {
+    target: Target,
+    request: Request<S>,
+    held: bool,
+    is_looked_at: bool,
+    bytes: Vec<u8>,
+    rest: Option<S>,
+}
+
+impl<S: ByteStream> Arriving<S> {
+    /// Returns true if nothing is left to be read, and nothing of it would have to be unpacked.
+    pub fn is_whole(&self) -> bool {
+        let is_packed = self.request.headers.get("content-encoding").is_some();
+        !self.is_looked_at || (self.rest.is_none() && (self.bytes.is_empty() || !is_packed))
+    }
+
+    /// Reads on, up to the limit, and what the row wants to know of it all.
+    pub async fn finish(self, limit: usize) -> Result<Call<S>> {
+        let Self { target, request, held, is_looked_at, mut bytes, mut rest } = self;
+        let row = target.row();
+        let content_type = request.headers.get("content-type").map(str::to_owned);
+        if is_looked_at {
+            if let Some(mut stream) = rest.take() {
+                let room = limit.saturating_add(1).saturating_sub(bytes.len());
+                bytes.append(&mut stream.read(room).await.map_err(unread)?);
+            }
+            if bytes.len() > limit {
+                return Err(unread(StreamError::TooLarge(limit)));
+            }
+        }
+        let is_passed_on = matches!(row, Some(Row { then: Then::Stream, .. }) | None);
+        let received = (held && is_looked_at && !is_passed_on).then(|| bytes.clone());
+        let payload = match row {
+            _ if target.method.is_safe() => Payload::None,
+            Some(Row { then: Then::Stream, .. }) | None if is_looked_at => Payload::Held(bytes),
+            Some(Row { then: Then::Stream, .. }) | None => rest.map_or(Payload::None, Payload::Stream),
+            Some(Row { then: Then::Spans, .. }) => {
+                let encoding = request.headers.get("content-encoding");
+                let outline = otlp::outline(&bytes, content_type.as_deref(), encoding, limit)?;
+                Payload::Json(bytes, Ok(outline))
+            }
+            Some(row) => read_json(bytes, row, content_type.as_deref())?,
+        };
+        let Target { method, path, query, found } = target;
         Ok(Call {
             row,
             method,
@@ -224,7 +264,7 @@ impl<S> Call<S> {
     }
 }
 
-fn too_large(error: StreamError) -> Refusal {
+fn unread(error: StreamError) -> Refusal {
     match error {
         StreamError::TooLarge(limit) => {
             Refusal::mlflow(Code::RequestTooLarge, format!("The request body is longer than {limit} bytes."))

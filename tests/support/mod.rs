@@ -146,12 +146,24 @@ pub struct Bytes(pub Vec<u8>);
 
 pub const RESET: &str = "connection reset";
 
+thread_local! {
+    static READ: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many bytes of bodies were read in this thread.
+pub fn bytes_read() -> usize {
+    READ.get()
+}
+
 impl ByteStream for Bytes {
-    async fn collect(self, limit: usize) -> Result<Vec<u8>, StreamError> {
+    async fn read(&mut self, most: usize) -> Result<Vec<u8>, StreamError> {
         if self.0.starts_with(RESET.as_bytes()) {
             return Err(StreamError::Broken(RESET.into()));
         }
-        if self.0.len() > limit { Err(StreamError::TooLarge(limit)) } else { Ok(self.0) }
+        let rest = self.0.split_off(most.min(self.0.len()));
+        let read = std::mem::replace(&mut self.0, rest);
+        READ.set(READ.get() + read.len());
+        Ok(read)
     }
 }
 
