@@ -26,14 +26,27 @@ impl Weigh for Parent {
     }
 }
 
+/// The keys of an Access team, and the fetches of them.
+#[derive(Clone, Default)]
+pub struct AccessKeys {
+    /// The keys that were fetched last.
+    pub keys: Rc<Vec<RsaKey>>,
+    /// Seconds since 1970.
+    pub fetched_at: u64,
+    /// The last fetch that ended or, where keys are known, began; in seconds since 1970.
+    pub tried_at: u64,
+    /// Fetches under way: more than one only before any keys are known.
+    pub under_way: u32,
+}
+
 /// The memory of an isolate, of which every part has a bound in bytes.
 pub struct Isolate {
     /// Credentials that matched.
     pub verified: RefCell<Verified>,
     /// A run, logged model or the like to its experiment, which never changes.
     pub parents: RefCell<Bounded<(Part, String), Parent>>,
-    /// The keys of the Access team, and when they were fetched.
-    pub access_keys: RefCell<(u64, Rc<Vec<RsaKey>>)>,
+    /// The keys of the Access team.
+    pub access_keys: RefCell<AccessKeys>,
     /// Whether the users table is known to hold somebody.
     pub has_users: Cell<bool>,
     hashes: Cell<u64>,
@@ -45,10 +58,20 @@ impl Isolate {
         Self {
             verified: RefCell::new(Verified::new(key)),
             parents: RefCell::new(Bounded::new(PARENTS, PARENTS_BYTES)),
-            access_keys: RefCell::new((0, Rc::new(Vec::new()))),
+            access_keys: RefCell::new(AccessKeys::default()),
             has_users: Cell::new(false),
             hashes: Cell::new(0),
         }
+    }
+
+    /// Counts a fetch of the Access team's keys until the value is dropped, also with a request that is given up.
+    pub fn begin_fetch(&self, now: u64) -> impl Drop {
+        let mut state = self.access_keys.borrow_mut();
+        state.under_way += 1;
+        if !state.keys.is_empty() {
+            state.tried_at = now;
+        }
+        UnderWay(&self.access_keys)
     }
 
     /// Counts a password hash that is about to be computed.
@@ -59,5 +82,14 @@ impl Isolate {
     /// How many password hashes were computed.
     pub fn hashes(&self) -> u64 {
         self.hashes.get()
+    }
+}
+
+struct UnderWay<'a>(&'a RefCell<AccessKeys>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.borrow_mut();
+        state.under_way = state.under_way.saturating_sub(1);
     }
 }

@@ -1,11 +1,13 @@
 //! What the runtime does for a sign-in: Access keys by fetch, RSA by WebCrypto, the rate limit by its binding.
 
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use js_sys::Reflect;
+use worker::wasm_bindgen::JsValue;
 use worker::{Env, Fetch, RequestInit, console_error};
 
 use crate::identity::access_jwt::web_crypto::WebCrypto;
-use crate::identity::access_jwt::{Rs256, RsaKey};
+use crate::identity::access_jwt::{LONGEST_KEYS, Rs256, RsaKey};
 use crate::identity::edge::{ClientCertificate, Edge};
 
 /// The binding of the rate limit, if the operator has one.
@@ -33,7 +35,16 @@ impl Edge for WorkerEdge<'_> {
                     return None;
                 }
             };
-            answer.bytes().await.ok()
+            let mut document = Vec::new();
+            let mut chunks = answer.stream().ok()?;
+            while let Some(chunk) = chunks.next().await {
+                document.extend(chunk.ok()?);
+                if document.len() > LONGEST_KEYS {
+                    console_error!("the keys of the Access team: more than {LONGEST_KEYS} bytes");
+                    return None;
+                }
+            }
+            Some(document)
         }
         .boxed_local()
     }
@@ -52,11 +63,9 @@ impl Edge for WorkerEdge<'_> {
     }
 }
 
-/// The certificate of a client that Cloudflare asked for one and found good; not one that is revoked.
+/// The certificate of a client, if Cloudflare asked for one, found it good and does not know it as revoked.
 pub fn client_certificate(request: &web_sys::Request) -> Option<ClientCertificate> {
-    let tls = worker::Request::from(Clone::clone(request)).cf()?.tls_client_auth()?;
-    (tls.cert_presented() == "1" && tls.cert_verified() == "SUCCESS").then(|| ClientCertificate {
-        subject: tls.cert_subject_dn_rfc2253(),
-        fingerprint: tls.cert_fingerprint_sha256().to_ascii_lowercase(),
-    })
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &JsValue::from_str(name)).ok();
+    let tls = get(&get(request, "cf")?, "tlsClientAuth")?;
+    ClientCertificate::accept(|name| get(&tls, name)?.as_string())
 }

@@ -82,12 +82,19 @@ fn a_wrong_assertion_signs_nobody_in() {
 #[test]
 fn a_team_whose_keys_cannot_be_had_signs_nobody_in_and_a_new_key_is_fetched() {
     let world = behind_access();
-    let good = sign(TEAMS, HEADER_JSON, &good_claims());
+    let good = sign(TEAMS, HEADER_JSON, &claims_with("exp", "1800009999"));
     for keys in [None, Some(b"<html>".to_vec()), Some(b"{}".to_vec())] {
+        let before = world.edge.fetched.get();
         *world.edge.keys.borrow_mut() = keys;
-        assert_eq!(assert_with(&world, &good).status, 401);
+        world.now.set(world.now.get() + 60);
+        for _ in 0..5 {
+            assert_eq!(assert_with(&world, &good).status, 401);
+        }
+        assert_eq!(world.edge.fetched.get(), before + 1, "a fetch that failed is not repeated for a minute");
     }
     *world.edge.keys.borrow_mut() = Some(document().into_bytes());
+    assert_eq!(assert_with(&world, &good).status, 401, "within the minute");
+    world.now.set(world.now.get() + 60);
     assert_eq!(assert_with(&world, &good).status, 200);
     let fetched = world.edge.fetched.get();
     // a key that is not there: asked for again after a minute, not with every request
@@ -97,7 +104,7 @@ fn a_team_whose_keys_cannot_be_had_signs_nobody_in_and_a_new_key_is_fetched() {
     }
     assert_eq!(world.edge.fetched.get(), fetched);
     *world.edge.keys.borrow_mut() = Some(document().replace("k1", "k9").into_bytes());
-    world.now.set(NOW + 61);
+    world.now.set(world.now.get() + 61);
     let later = sign(TEAMS, r#"{"alg":"RS256","kid":"k9"}"#, &claims_with("exp", "1800009999"));
     assert_eq!(assert_with(&world, &later).status, 200);
     assert_eq!(world.edge.fetched.get(), fetched + 1);

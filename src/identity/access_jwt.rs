@@ -25,7 +25,7 @@ pub const HEADER: &str = "Cf-Access-Jwt-Assertion";
 const LONGEST: usize = 8 * 1024;
 
 /// A longer key document is refused before it is read.
-const LONGEST_KEYS: usize = 64 * 1024;
+pub const LONGEST_KEYS: usize = 64 * 1024;
 
 /// The bits of a modulus: RFC 7518, 3.3 asks for 2048, and what is longer only costs.
 const KEY_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;

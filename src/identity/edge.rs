@@ -29,6 +29,21 @@ pub struct ClientCertificate {
     pub fingerprint: String,
 }
 
+impl ClientCertificate {
+    /// Reads the certificate out of `request.cf.tlsClientAuth`, of which `field` gives a value. Cloudflare calls a
+    /// revoked certificate verified all the same, so that `certRevoked` counts too. A missing field accepts nothing.
+    pub fn accept(field: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let is = |name: &str, wanted: &str| field(name).as_deref() == Some(wanted);
+        if !(is("certPresented", "1") && is("certVerified", "SUCCESS") && is("certRevoked", "0")) {
+            return None;
+        }
+        Some(Self {
+            subject: field("certSubjectDNRFC2253")?,
+            fingerprint: field("certFingerprintSHA256")?.to_ascii_lowercase(),
+        })
+    }
+}
+
 /// What of a certificate names the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateName {
@@ -59,6 +74,31 @@ impl ClientCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_revoked_or_not_verified_signs_nobody_in() {
+        let certificate = |presented: &str, verified: &str, revoked: Option<&str>| {
+            ClientCertificate::accept(|name| {
+                let value = match name {
+                    "certPresented" => Some(presented),
+                    "certVerified" => Some(verified),
+                    "certRevoked" => revoked,
+                    "certSubjectDNRFC2253" => Some("CN=alice"),
+                    "certFingerprintSHA256" => Some("AB12"),
+                    _ => None,
+                };
+                value.map(str::to_owned)
+            })
+        };
+        let good = ClientCertificate { subject: "CN=alice".into(), fingerprint: "ab12".into() };
+        assert_eq!(certificate("1", "SUCCESS", Some("0")), Some(good));
+        assert_eq!(certificate("1", "SUCCESS", Some("1")), None, "revoked");
+        assert_eq!(certificate("1", "SUCCESS", None), None, "not said");
+        assert_eq!(certificate("0", "SUCCESS", Some("0")), None);
+        for verified in ["NONE", "FAILED:certificate has expired", "FAILED", ""] {
+            assert_eq!(certificate("1", verified, Some("0")), None, "{verified}");
+        }
+    }
 
     #[test]
     fn a_subject_names_one_user_or_nobody() {

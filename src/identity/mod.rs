@@ -32,9 +32,11 @@ use secret::Secret;
 use sigv4::{Authorization, Signed};
 use verified::Fingerprint;
 
-/// Keys of an Access team are fetched again after an hour, or after a minute if one is missing.
+/// Keys of an Access team are fetched again after an hour, or after a minute if one is missing or the fetch failed.
 const KEYS_KEPT: u64 = 3600;
 const KEYS_AT_LEAST: u64 = 60;
+/// Before any keys are known, so many requests may fetch them at the same time.
+const MOST_COLD_FETCHES: u32 = 16;
 /// A rate limit of the platform has a period of 10 or 60 seconds.
 const SHIELD_SECONDS: i64 = 60;
 /// When a token was used is written so often at most, in seconds.
@@ -113,17 +115,29 @@ impl<D: Database, O> Gate<'_, D, O> {
         claims.and_then(|claims| claims.check(team, audience, self.now)).map_err(|why| format!("Access: {why}"))
     }
 
-    /// The team's keys, fetched again if they are older than so many seconds.
+    /// Returns the team's keys, fetched again if they are older than so many seconds and no fetch was tried for
+    /// [`KEYS_AT_LEAST`].
+    ///
+    /// While keys are known, one fetch is under way at most and the others go on with what is known. Before that each
+    /// request has to fetch, since the runtime lets no request wait for another's answer.
     async fn access_keys(&self, team: &str, oldest: u64) -> Rc<Vec<RsaKey>> {
-        let (fetched, known) = self.isolate.access_keys.borrow().clone();
-        if fetched + oldest > self.now {
-            return known;
+        let known = self.isolate.access_keys.borrow().clone();
+        let is_cold = known.keys.is_empty() && known.under_way < MOST_COLD_FETCHES;
+        let is_young = known.fetched_at + oldest > self.now || known.tried_at + KEYS_AT_LEAST > self.now;
+        if is_young || (known.under_way > 0 && !is_cold) {
+            return known.keys;
         }
+        let fetching = self.isolate.begin_fetch(self.now);
         let document = self.edge.access_keys(team).await;
-        let Some(keys) = document.and_then(|document| access_jwt::keys(&document).ok()) else { return known };
-        let keys = Rc::new(keys);
-        *self.isolate.access_keys.borrow_mut() = (self.now, keys.clone());
-        keys
+        drop(fetching);
+        let keys = document.and_then(|document| access_jwt::keys(&document).ok()).map(Rc::new);
+        let mut state = self.isolate.access_keys.borrow_mut();
+        state.tried_at = self.now;
+        if let Some(keys) = keys {
+            state.keys = keys;
+            state.fetched_at = self.now;
+        }
+        state.keys.clone()
     }
 
     /// Somebody for whom the platform vouches: a user who exists.

@@ -65,6 +65,9 @@ pub enum Why {
     /// A header that has to be signed is not among the signed ones.
     #[error("the header '{0}' has to be signed")]
     Unsigned(&'static str),
+    /// A field that changes the meaning of the request, and is not among the signed ones.
+    #[error("the field '{0}' changes the meaning of the request and has to be signed")]
+    UnsignedMeaning(String),
     /// A signed header that did not arrive.
     #[error("a signed header is missing: '{0}'")]
     Missing(String),
@@ -167,6 +170,7 @@ impl Authorization {
         if !stamp.text.starts_with(&self.date) {
             return Err(Why::CredentialDate);
         }
+        self.check_meaning_is_signed(request.headers)?;
         let tail = self.canonical_tail(request)?;
         let key = self.signing_key(secret).ok_or(Why::Signature)?;
         let queries = canonical_queries(request.query)?;
@@ -195,6 +199,18 @@ impl Authorization {
         let value = single(headers, "date")?.ok_or(Why::Date)?;
         self.must_sign("date")?;
         Stamp::imf(value).ok_or(Why::Date)
+    }
+
+    /// Refuses an unsigned field that MLflow acts on: `X-Mlflow-*` (the experiment and run of spans), and those that
+    /// change the bytes of the body. `Content-Type` may stay unsigned, as MLflow's client leaves it: a body that is
+    /// decided on is read by its route, whatever it says.
+    fn check_meaning_is_signed(&self, headers: &Headers) -> Result<(), Why> {
+        let is_signed = |name: &str| self.signed_headers.iter().any(|signed| signed == name);
+        let mut names = headers.iter().map(|(name, _)| name.to_ascii_lowercase());
+        match names.find(|name| changes_meaning(name) && !is_signed(name)) {
+            Some(name) => Err(Why::UnsignedMeaning(name)),
+            None => Ok(()),
+        }
     }
 
     fn must_sign(&self, name: &'static str) -> Result<(), Why> {
@@ -233,6 +249,14 @@ impl Authorization {
         let text = format!("{ALGORITHM}\n{}\n{scope}\n{hash}", stamp.text);
         hmac(key, &text).map(|signature| Secret::new(to_hex(&signature)))
     }
+}
+
+/// Returns true for fields that MLflow acts on. Its client's version says nothing, and the others of its own fields
+/// that are excepted never reach the origin.
+fn changes_meaning(name: &str) -> bool {
+    const HARMLESS: [&str; 3] = ["x-mlflow-authorization", "x-mlflow-client-version", "x-mlflow-workspace"];
+    let is_mlflows = name.replace('_', "-").starts_with("x-mlflow-");
+    (is_mlflows && !HARMLESS.contains(&name)) || matches!(name, "content-encoding" | "content-md5")
 }
 
 fn of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {

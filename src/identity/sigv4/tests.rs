@@ -265,6 +265,28 @@ fn what_is_not_signed_does_not_count() {
 }
 
 #[test]
+fn a_field_that_changes_the_meaning_has_to_be_signed() {
+    for sample in posts() {
+        for name in ["X-Mlflow-Experiment-Id", "x-mlflow-run-id", "X_Mlflow_Run_Id", "Content-Encoding", "Content-MD5"]
+        {
+            let added = sample.with(|s| s.headers.set(name, "1"));
+            assert_eq!(added, Err(Why::UnsignedMeaning(name.to_ascii_lowercase())), "{}", sample.name);
+        }
+        for name in ["X-MLflow-Client-Version", "X-MLflow-Workspace"] {
+            assert_eq!(sample.with(|s| s.headers.set(name, "1")), Ok(()), "{}: sent by every client", sample.name);
+        }
+        let signed = sample.with(|s| {
+            s.headers.set("X-Mlflow-Experiment-Id", "1");
+            let names = s.headers.get("authorization").unwrap().to_owned();
+            let names = names.split("SignedHeaders=").nth(1).unwrap().split(',').next().unwrap().to_owned();
+            s.edit_authorization(&names, &format!("{names};x-mlflow-experiment-id"));
+            s.resign();
+        });
+        assert_eq!(signed, Ok(()), "{}", sample.name);
+    }
+}
+
+#[test]
 fn host_and_date_have_to_be_signed() {
     for sample in posts() {
         let without = |name: &'static str, from: &'static str, to: &'static str| {
