@@ -54,7 +54,7 @@ fn nameless() -> String {
     let row = json!([{ "secret": SECRET }]);
     let object = json!({ "info": { "secret": SECRET }, "trace_info": { "secret": SECRET } });
     json!({
-        "experiments": row, "registered_models": row, "model_versions": row, "scorers": row, "configs": row,
+        "experiments": row, "registered_models": row, "model_versions": row, "scorers": row, "configs": row, "datasets": row,
         "traces": row, "trace_infos": row, "run": object, "model": object, "trace": object, "experiment": object,
         "issue": object, "label_schema": object, "job": object, "trace_info": object, "review_queue": object,
         "data": { "x": { "modelVersions": row } },

@@ -755,14 +755,21 @@ fn a_search_by_body_is_paged_by_body() {
     *world.mlflow.rows.borrow_mut() = ["1", "2", "3"].map(String::from).to_vec();
     let page = world.post(ALICE, "/api/2.0/mlflow/experiments/search", r#"{"max_results":2,"filter":"x"}"#).json();
     assert_eq!(page, serde_json::json!({"experiments": [{"experiment_id": "2"}, {"experiment_id": "3"}]}));
-    assert_eq!(world.last_seen().body, r#"{"max_results":1,"filter":"x","page_token":"2"}"#);
+    // one row more than the page holds, and then on in long steps
+    let sent: Vec<serde_json::Value> =
+        world.mlflow.seen.borrow().iter().filter_map(|seen| serde_json::from_str(&seen.body).ok()).collect();
+    assert_eq!(sent, [serde_json::json!({"filter": "x", "max_results": 3})]);
+    *world.mlflow.rows.borrow_mut() = ["1", "1", "1", "2", "3"].map(String::from).to_vec();
+    world.post(ALICE, "/api/2.0/mlflow/experiments/search", r#"{"max_results":2,"filter":"x"}"#);
+    let sent: serde_json::Value = serde_json::from_str(&world.last_seen().body).unwrap();
+    assert_eq!(sent, serde_json::json!({"filter": "x", "max_results": 1000, "page_token": "3"}));
 }
 
 #[test]
 fn a_search_that_answers_nonsense_is_a_refusal() {
     let world = World::new();
     for (status, body, told) in
-        [(200, "<html>", 502), (200, "[]", 502), (200, r#"{"experiments":[{"name":"x"}]}"#, 502), (500, "{}", 500)]
+        [(200, "<html>", 502), (200, "[]", 502), (200, r#"{"experiments":[{"name":"x"}]}"#, 502), (500, "{}", 502)]
     {
         *world.mlflow.script.borrow_mut() = Some(Box::new(move |_| Some(Ok((status, body.to_owned())))));
         assert_eq!(world.get(ALICE, "/api/2.0/mlflow/experiments/search?max_results=2").status, told, "{body}");

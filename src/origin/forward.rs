@@ -8,6 +8,12 @@ use crate::gate::Gate;
 use crate::http::{Body, Response};
 use crate::request::path::encode;
 use crate::request::{Call, Payload, origin_of};
+use crate::routes::Row;
+
+/// Fields by which a client asks for a part of an answer, or for none (RFC 9110, 13.1 and 14.2). Of an answer that is
+/// decided on, the gate needs the whole.
+const CONDITIONAL: &[&str] =
+    &["range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
 
 impl<D: Database, O: Origin> Gate<'_, D, O> {
     /// Sends what was decided on to the origin, unless it is on its way already. A stream is given away; a body that was
@@ -45,6 +51,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         if call.has_json() {
             headers.set("Content-Type", "application/json");
             headers.remove("Content-Encoding");
+        }
+        if call.row.is_some_and(Row::reads_answer) {
+            CONDITIONAL.iter().for_each(|name| headers.remove(name));
         }
         OriginRequest { method: call.method, target, headers, body }
     }

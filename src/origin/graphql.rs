@@ -1,6 +1,6 @@
 //! GraphQL: decided as a whole; of the answer, model versions that the caller may not read are left out.
 
-use super::{Origin, collect, parents, rewritten};
+use super::{Origin, collect, parents, rewritten, tells_nothing, unusable};
 use crate::access::{Caller, Capability, Grants, Resource};
 use crate::directory::Database;
 use crate::error::{Refusal, Result};
@@ -21,6 +21,13 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         grants: Grants,
     ) -> Result<Response<O::Stream>> {
         let document = graphql::read(call.json()?)?;
+        if document.roots.iter().any(|root| root.is_paged) {
+            // a page from which rows are removed tells where they were
+            return Err(Refusal::invalid(
+                "Invalid GraphQL document: 'mlflowSearchModelVersions' takes no 'maxResults' and no 'pageToken' here; \
+                 page by model-versions/search.",
+            ));
+        }
         match self.require(demands, caller, grants).await {
             Err(refusal) if refusal.is_denial() => {
                 let keys = document.roots.into_iter().map(|root| root.key).collect();
@@ -29,8 +36,13 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             decided => decided?,
         }
         let mut response = self.forward(&mut call, Some(caller)).await?;
-        if !document.has_model_versions || response.status != 200 {
+        if !document.has_model_versions && document.searches.is_empty() {
             return Ok(response);
+        }
+        match response.status {
+            200 => {}
+            status if tells_nothing(status) => return Ok(response),
+            status => return Err(unusable(format!("a search was answered with status {status}"))),
         }
         let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
         let mut answer = parents::read_json(&bytes)?;
@@ -39,6 +51,11 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let grants = self.directory.grants(caller.id, &models).await?;
         let default = self.config.default_permission;
         keep_rows(&mut answer, &|model| grants.level(model, default).allows(Capability::Read));
+        if let Some(data) = answer.get_mut("data") {
+            for key in &document.searches {
+                data.get_mut(key).into_iter().for_each(drop_tokens);
+            }
+        }
         rewritten(&mut response.headers);
         response.body = Body::Bytes(answer.compact().into_bytes());
         Ok(response)
@@ -68,6 +85,16 @@ fn models_in(answer: &Json, models: &mut Vec<Resource>) -> Result<()> {
         }),
         Json::List(items) => items.iter().try_for_each(|item| models_in(item, models)),
         _ => Ok(()),
+    }
+}
+
+/// Removes MLflow's page token, under whatever alias: it counts the rows that are hidden.
+fn drop_tokens(search: &mut Json) {
+    let Json::Object(entries) = search else { return };
+    for (key, value) in entries {
+        if matches!(value, Json::Text(_)) && key != "__typename" {
+            *value = Json::Null;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads that are decided by their answer, and searches that are narrowed before they are sent.
 
-use super::{Origin, collect, parents, rewritten};
+use super::{Origin, collect, parents, rewritten, tells_nothing, unusable};
 use crate::access::{self, Caller, Capability, Grants};
 use crate::directory::Database;
 use crate::error::{Refusal, Result};
@@ -26,11 +26,16 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     ) -> Result<Response<O::Stream>> {
         let mut response = self.forward(&mut call, Some(caller)).await?;
         let by_name = demands.iter().any(|demand| matches!(demand.subject, Subject::ExperimentByName(_)));
-        if response.status == 404 && !by_name {
-            return Err(Refusal::denied("it does not exist"));
-        }
-        if response.status != 200 {
-            return Ok(response);
+        match response.status {
+            200 => {}
+            404 if !by_name => return Err(Refusal::denied("it does not exist")),
+            404 | 429 | 503 => return Ok(response),
+            status if demands.is_empty() => {
+                let refused = unusable(format!("a list was answered with status {status}"));
+                return if tells_nothing(status) { Ok(response) } else { Err(refused) };
+            }
+            // it may speak of something hidden, and does not say whose that is
+            _ => return self.require(demands, caller, Grants::default()).await.map(|()| response),
         }
         let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
         let answer = parents::read_json(&bytes)?;

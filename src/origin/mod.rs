@@ -11,13 +11,15 @@ pub mod forward;
 pub mod graphql;
 pub mod headers;
 pub mod judge;
+pub mod page_token;
 pub mod parents;
+mod rows;
 pub mod settle;
 
 use futures_util::future::LocalBoxFuture;
 
 use crate::error::{Code, Refusal, Result};
-use crate::http::{Body, ByteStream, Headers, Method, Response};
+use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
 
 /// A request to the origin.
 pub struct OriginRequest<S> {
@@ -82,11 +84,26 @@ const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Reads a whole answer.
 pub async fn collect<S: ByteStream>(body: Body<S>) -> Result<Vec<u8>> {
+    collect_within(body, ANSWER_LIMIT).await?.ok_or_else(|| unusable(format!("it is longer than {ANSWER_LIMIT} bytes")))
+}
+
+/// Reads a whole answer. `None` if it is longer than `limit`.
+pub async fn collect_within<S: ByteStream>(body: Body<S>, limit: usize) -> Result<Option<Vec<u8>>> {
     match body {
-        Body::Empty => Ok(Vec::new()),
-        Body::Bytes(bytes) => Ok(bytes),
-        Body::Stream(stream) => stream.collect(ANSWER_LIMIT).await.map_err(|error| unusable(error.to_string())),
+        Body::Empty => Ok(Some(Vec::new())),
+        Body::Bytes(bytes) => Ok(Some(bytes).filter(|bytes| bytes.len() <= limit)),
+        Body::Stream(stream) => match stream.collect(limit).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StreamError::TooLarge(_)) => Ok(None),
+            Err(error) => Err(unusable(error.to_string())),
+        },
     }
+}
+
+/// True for a status whose body speaks of the request alone, even if the request asks for something hidden: it is
+/// wrong, not served in this version of MLflow, or comes too often.
+pub fn tells_nothing(status: u16) -> bool {
+    matches!(status, 400 | 404 | 405 | 413 | 415 | 429 | 501 | 503)
 }
 
 /// An answer of the origin that cannot be decided on.

@@ -51,11 +51,18 @@ const ROOT_FIELDS: &[(&str, Reads)] = &[
     ("mlflowGetMetricHistoryBulkInterval", Reads::Runs(&["runIds"])),
     ("mlflowSearchRuns", Reads::Experiments(&["experimentIds"])),
     ("mlflowSearchDatasets", Reads::Experiments(&["experimentIds"])),
-    ("mlflowSearchModelVersions", Reads::Nothing), // its rows are filtered
+    (SEARCH, Reads::Nothing), // its rows are filtered
     ("test", Reads::Nothing),
     ("testMutation", Reads::Nothing),
     ("__typename", Reads::Nothing),
 ];
+
+/// The search for model versions. Its rows are filtered, and no page of it is filled up.
+const SEARCH: &str = "mlflowSearchModelVersions";
+
+fn known(name: &str) -> Option<&'static Reads> {
+    ROOT_FIELDS.iter().find(|(known, _)| *known == name).map(|(_, reads)| reads)
+}
 
 /// A document that was read.
 pub struct Document {
@@ -63,6 +70,10 @@ pub struct Document {
     pub roots: Vec<Root>,
     /// Whether model versions are among what it selects, at any depth.
     pub has_model_versions: bool,
+    /// True if every root field is known to change nothing. MLflow declares some searches as mutations.
+    pub reads: bool,
+    /// The keys of the answers to searches for model versions.
+    pub searches: Vec<String>,
 }
 
 /// A root field.
@@ -71,6 +82,9 @@ pub struct Root {
     pub key: String,
     /// What its caller needs.
     pub demands: Vec<Demand>,
+    /// True for a search for model versions that wants a page.
+    pub is_paged: bool,
+    name: String,
 }
 
 /// Reads the body of a request: `{"query": …, "variables": {…}, "operationName": …}`.
@@ -111,8 +125,10 @@ pub fn read(body: &Json) -> Result<Document> {
     if counts.aliases > MOST_ALIASES {
         return Err(too_many("aliases", MOST_ALIASES, counts.aliases, "MLFLOW_SERVER_GRAPHQL_MAX_ALIASES"));
     }
-    let roots = roots.iter().map(|field| scan.root(field)).collect::<Result<_>>()?;
-    Ok(Document { roots, has_model_versions: counts.model_versions })
+    let roots: Vec<Root> = roots.iter().map(|field| scan.root(field)).collect::<Result<_>>()?;
+    let reads = roots.iter().all(|root| root.name.starts_with("__") || known(&root.name).is_some());
+    let searches = roots.iter().filter(|root| root.name == SEARCH).map(|root| root.key.clone()).collect();
+    Ok(Document { roots, has_model_versions: counts.model_versions, reads, searches })
 }
 
 /// A limit of MLflow's, in its words (`mlflow/server/graphql/graphql_no_batching.py`): it does not execute such a
@@ -229,20 +245,31 @@ impl Scan {
     fn root(&self, field: &cst::Field) -> Result<Root> {
         let name = name_of(field.name())?;
         let key = field.alias().map_or(Ok(name.clone()), |alias| name_of(alias.name()))?;
-        let subjects = match ROOT_FIELDS.iter().find(|(known, _)| *known == name) {
+        let subjects = match known(&name) {
             None => vec![Subject::Nothing(format!("the GraphQL root field {name} is not known"))],
-            Some((_, Reads::Nothing)) => Vec::new(),
-            Some((_, Reads::Runs(keys))) => {
+            Some(Reads::Nothing) => Vec::new(),
+            Some(Reads::Runs(keys)) => {
                 let ids = self.ids(field, keys)?;
                 ids.into_iter().map(|id| Subject::Part(Part::Run, id)).collect()
             }
-            Some((_, Reads::Experiments(keys))) => {
+            Some(Reads::Experiments(keys)) => {
                 let ids = self.ids(field, keys)?;
                 ids.iter().map(|id| Ok(Subject::Known(Resource::experiment(id)?))).collect::<Result<_>>()?
             }
         };
         let demand = |subject| Demand { capability: Capability::Read, subject };
-        Ok(Root { key, demands: subjects.into_iter().map(demand).collect() })
+        let is_paged = name == SEARCH && self.is_paged(field)?;
+        Ok(Root { key, demands: subjects.into_iter().map(demand).collect(), name, is_paged })
+    }
+
+    /// True if the input of a search says which page of how many rows is wanted.
+    fn is_paged(&self, field: &cst::Field) -> Result<bool> {
+        let mut inputs = field.arguments().into_iter().flat_map(|arguments| arguments.arguments());
+        inputs.try_fold(false, |is_paged, argument| {
+            let input = self.inputs.value(argument.value())?;
+            let has = |key: &str| input.get(key).is_some_and(|value| *value != Json::Null);
+            Ok(is_paged || has("maxResults") || has("pageToken"))
+        })
     }
 
     /// The ids under these keys of the argument `input`, which mean the same: one of them, or both alike.

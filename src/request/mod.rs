@@ -212,7 +212,13 @@ pub enum Unreadable {
 impl<S> Call<S> {
     /// Whether it changes nothing.
     pub fn reads(&self) -> bool {
-        self.row.map_or(self.method.is_safe(), Row::reads)
+        match self.row {
+            Some(Row { need: Need::GraphQl, .. }) => {
+                self.json().and_then(graphql::read).is_ok_and(|document| document.reads)
+            }
+            Some(row) => row.reads(),
+            None => self.method.is_safe(),
+        }
     }
 
     /// The body as it came, as far as it was read.

@@ -77,6 +77,23 @@ impl Query {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes a value out, in either spelling of protobuf (`page_token` or `pageToken`).
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let folded = fold(name);
+        let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(n, _)| fold(n) == folded);
+        self.0 = left;
+        let taken: Vec<(String, String)> = taken;
+        let is_read = |n: &str| n == name || (!n.contains('_') && n.starts_with(|c: char| c.is_ascii_lowercase()));
+        taken.into_iter().find(|(n, _)| is_read(n)).map(|(_, value)| value)
+    }
+
+    /// The same pairs, sorted by name.
+    pub fn sorted(&self) -> Self {
+        let mut pairs = self.0.clone();
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self(pairs)
+    }
+
     /// The one spelling of it on the wire, with its `?`; empty if there is nothing to say.
     pub fn encode(&self) -> String {
         let mut out = String::new();

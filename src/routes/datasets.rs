@@ -1,14 +1,17 @@
-//! Evaluation datasets (MLflow 3.4). A dataset may belong to several experiments, and needs all of them.
+//! Evaluation datasets (MLflow 3.4). A dataset may belong to several experiments, and needs all of them. A search need
+//! not name any; its rows do not say whose they are, so that each is looked up.
 
 use super::words::*;
 
 const DATASET: &Field = &field(Names::Part(Part::Dataset), Count::One, &["dataset_id"]);
 
+const ROW: Listing = Listing { rows: "datasets", id: "dataset_id", names: Names::Part(Part::Dataset), is_paged: true };
+
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     post  ("{api}/3.0/mlflow/datasets/create",                          All(&[Update(EXPERIMENTS)]),                 Forward),
-    get   ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS)]),                   Forward),
-    post  ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS)]),                   Forward),
+    get   ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS_IF_ANY)]),            Filter(ROW)),
+    post  ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS_IF_ANY)]),            Filter(ROW)),
     get   ("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Read(DATASET)]),                       Forward),
     delete("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Delete(DATASET)]),                     Forward),
     get   ("{api}/3.0/mlflow/datasets/{dataset_id}/experiment-ids",     All(&[Read(DATASET)]),                       Forward),

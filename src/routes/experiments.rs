@@ -4,7 +4,7 @@ use super::words::*;
 
 const NAME: &Field = &field(Names::ExperimentByName, Count::One, &["experiment_name"]);
 
-const ROW: Listing = Listing { rows: "experiments", id: "experiment_id", names: Names::Experiment };
+const ROW: Listing = Listing { rows: "experiments", id: "experiment_id", names: Names::Experiment, is_paged: true };
 const BY_NAME: &[&str] = &["experiment", "experiment_id"];
 
 #[rustfmt::skip]

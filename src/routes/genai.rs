@@ -7,7 +7,7 @@
 use super::words::*;
 
 const SCORER_EXPERIMENTS: &[&str] = &["configs", "[]", "experiment_id"];
-const SCORERS: Listing = Listing { rows: "scorers", id: "experiment_id", names: Names::Experiment };
+const SCORERS: Listing = Listing { rows: "scorers", id: "experiment_id", names: Names::Experiment, is_paged: false };
 const SECRET: &Field = &field(Names::Gateway, Count::Optional, &["secret_id"]);
 const ENDPOINT: &Field = &field(Names::Gateway, Count::Optional, &["endpoint_name"]);
 

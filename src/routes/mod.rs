@@ -59,13 +59,22 @@ impl Row {
         }
     }
 
-    /// Whether it changes nothing: a GET, or a search by POST.
+    /// Whether it changes nothing: a GET, or a search by POST. A GraphQL request says so itself.
     pub fn reads(&self) -> bool {
         let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));
         match self.need {
             Need::All(claims) => only_reads(claims),
-            Need::GraphQl => true, // none of the root fields that are decided writes
+            Need::GraphQl => false,
             _ => self.method == Method::Get || matches!(self.then, Then::Filter(_)),
+        }
+    }
+
+    /// True if the gate reads the answer of the origin before anything of it leaves.
+    pub fn reads_answer(&self) -> bool {
+        match self.then {
+            Then::Judge(_) | Then::Learn(..) | Then::GraphQl | Then::Filter(_) | Then::Settle(_) => true,
+            Then::Forward | Then::Stream | Then::Cache | Then::Spans | Then::Conceal(_) | Then::Narrow => false,
+            Then::Serve(_) => false,
         }
     }
 }
@@ -215,8 +224,10 @@ pub struct Listing {
     pub rows: &'static str,
     /// The key of the id in a row.
     pub id: &'static str,
-    /// What the id names: an experiment or a registered model.
+    /// What the id names: an experiment, a registered model or a part of experiments.
     pub names: Names,
+    /// True if it comes in pages (`max_results`, `page_token`).
+    pub is_paged: bool,
 }
 
 /// What an answer of the origin implies for the grants.

@@ -7,8 +7,10 @@ use super::words::*;
 
 const SOURCE: &Field = &field(Names::Source, Count::Optional, &["source"]);
 
-const MODEL_ROW: Listing = Listing { rows: "registered_models", id: "name", names: Names::RegisteredModel };
-const VERSION_ROW: Listing = Listing { rows: "model_versions", id: "name", names: Names::RegisteredModel };
+const MODEL_ROW: Listing =
+    Listing { rows: "registered_models", id: "name", names: Names::RegisteredModel, is_paged: true };
+const VERSION_ROW: Listing =
+    Listing { rows: "model_versions", id: "name", names: Names::RegisteredModel, is_paged: true };
 
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
