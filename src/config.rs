@@ -44,7 +44,7 @@ pub struct Config {
     pub trust_client_cert: Option<CertificateName>,
     /// `ACCESS_TEAM_DOMAIN` and `ACCESS_AUD`: the Cloudflare Access team whose assertions sign in, and the audience.
     pub access: Option<(String, String)>,
-    /// `SECRET_KEY`: signs the sign-up form, and is what the secrets of access keys are made of.
+    /// `SECRET_KEY`: signs the sign-up form, encrypts page tokens, and is what the secrets of access keys are made of.
     pub secret_key: Option<Secret>,
     /// `BODY_LIMIT_BYTES`: the longest body that is read to decide; longer is 413. Streams have no limit here.
     pub body_limit: usize,
