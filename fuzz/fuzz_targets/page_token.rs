@@ -1,8 +1,8 @@
 //! A filtered search between a client and an origin that both say what they like about pages: it ends, no invisible
-//! row leaves, no visible one is lost, and the token that goes out is the one of the last page that was read.
+//! row leaves, no visible one is lost, a token is good if the gate made it, and no other is.
 //!
-//! Input: lines. The first is `max_results`, the second `page_token`, each other one an answer of the origin: its
-//! token, a tab, and a letter for each row (`h` hidden, else visible). The last answer is given again and again.
+//! Input: lines. The first is `max_results`, the second a made-up `page_token`, each other one an answer of the origin:
+//! its token, a tab, and a letter for each row (`h` hidden, else visible). The last answer is given again and again.
 //! A first line that begins with `!` is a search by body, with `?` one for models.
 
 #![no_main]
@@ -15,12 +15,11 @@ use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
 use mlflow_edge_auth::request::path::percent_encode;
-use mlflow_edge_auth::request::query::Query;
 use serde_json::{Value, json};
-use support::{ALICE, World};
+use support::{ALICE, Answer, World};
 
 /// Questions to the origin for one page of ours, at most.
-const ROUNDS: usize = 10;
+const QUESTIONS: usize = 10;
 
 thread_local! {
     static WORLD: World = {
@@ -56,9 +55,9 @@ impl Page {
         self.rows.iter().filter(|row| row.starts_with('v'))
     }
 
-    /// The token by which the search goes on.
-    fn next(&self) -> Option<&str> {
-        self.token.as_str().filter(|token| !token.is_empty())
+    /// True if the search goes on behind it.
+    fn has_next(&self) -> bool {
+        self.token.as_str().is_some_and(|token| !token.is_empty())
     }
 }
 
@@ -66,7 +65,7 @@ fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.split('\n');
     let first = lines.next().unwrap_or_default();
-    let token = lines.next().unwrap_or_default();
+    let made_up = lines.next().unwrap_or_default();
     let mut pages: Vec<Page> = lines.map(Page::read).collect();
     if pages.is_empty() {
         pages.push(Page::read("t\thhhhh"));
@@ -80,7 +79,6 @@ fuzz_target!(|data: &[u8]| {
     };
 
     WORLD.with(|world| {
-        world.mlflow.seen.borrow_mut().clear();
         let rounds = Rc::new(Cell::new(0));
         let (count, answers) = (Rc::clone(&rounds), page_of.clone());
         *world.mlflow.script.borrow_mut() = Some(Box::new(move |_| {
@@ -90,42 +88,58 @@ fuzz_target!(|data: &[u8]| {
         }));
         let path =
             if models { "/api/2.0/mlflow/registered-models/search" } else { "/api/2.0/mlflow/experiments/search" };
-        let answer = if by_body {
-            // a size that is no JSON is sent as text
-            let size = serde_json::from_str(size).ok().filter(Value::is_number).unwrap_or_else(|| Value::from(size));
-            world.post(ALICE, path, &json!({ "max_results": size, "page_token": token }).to_string())
-        } else {
-            let encode = |text| percent_encode(text, "");
-            world.get(ALICE, &format!("{path}?max_results={}&page_token={}", encode(size), encode(token)))
+        let ask = |token: &str| -> (Answer, usize) {
+            world.mlflow.seen.borrow_mut().clear();
+            rounds.set(0);
+            let answer = if by_body {
+                // a size that is no JSON is sent as text
+                let size =
+                    serde_json::from_str(size).ok().filter(Value::is_number).unwrap_or_else(|| Value::from(size));
+                world.post(ALICE, path, &json!({ "max_results": size, "page_token": token }).to_string())
+            } else {
+                let encode = |text| percent_encode(text, "");
+                world.get(ALICE, &format!("{path}?max_results={}&page_token={}", encode(size), encode(token)))
+            };
+            assert!(rounds.get() <= QUESTIONS, "{} questions", rounds.get());
+            assert!(!answer.body.contains("\"h"), "a hidden row: {}", answer.body);
+            (answer, rounds.get())
         };
-        let rounds = rounds.get();
-        assert!((1..=ROUNDS).contains(&rounds), "{rounds} questions");
-        assert_eq!(answer.status, 200, "{}", answer.body);
 
+        let (answer, rounds) = ask("");
+        if answer.status == 400 {
+            assert_eq!(rounds, 0, "a size that is none: {}", answer.body);
+            return;
+        }
         let read: Vec<Page> = (0..rounds).map(&page_of).collect();
+        if answer.status == 502 {
+            let is_long = |page: &Page| page.token.as_str().is_some_and(|token| token.len() > 1000);
+            assert!(read.iter().any(is_long), "{:?}", answer.log);
+            return;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.body);
         let shown: Value = answer.json();
         let rows: Vec<&str> =
             shown[list].as_array().into_iter().flatten().map(|row| row[key].as_str().unwrap()).collect();
-        assert!(rows.iter().all(|row| row.starts_with('v')), "a hidden row: {}", answer.body);
-        assert_eq!(rows, read.iter().flat_map(Page::visible).collect::<Vec<_>>());
-        assert_eq!(shown["next_page_token"], read[rounds - 1].token);
+        let visible: Vec<&String> = read.iter().flat_map(Page::visible).collect();
+        if let Ok(size) = size.parse::<usize>() {
+            assert_eq!(rows, visible[..visible.len().min(size)]);
+        } else {
+            assert!(rows.len() <= visible.len() && rows == visible[..rows.len()]);
+        }
+        let token = shown["next_page_token"].as_str();
+        let goes_on = visible.len() > rows.len() || (rounds == QUESTIONS && read[rounds - 1].has_next());
+        assert_eq!(token.is_some(), goes_on, "{}", answer.body);
 
-        let mut visible = 0;
-        let wanted = match size.parse::<usize>() {
-            Ok(size) if size > 0 => size,
-            _ => read[0].rows.len(),
-        };
-        for (round, seen) in world.mlflow.seen.borrow().iter().enumerate().skip(1) {
-            visible += read[round - 1].visible().count();
-            let (size, token) = if by_body {
-                let body: Value = serde_json::from_str(&seen.body).unwrap();
-                (body["max_results"].to_string(), body["page_token"].as_str().unwrap().to_owned())
-            } else {
-                let query = Query::parse(seen.target.split_once('?').unwrap().1).unwrap();
-                (query.get("max_results").unwrap().to_owned(), query.get("page_token").unwrap().to_owned())
-            };
-            assert_eq!(Some(&token[..]), read[round - 1].next());
-            assert_eq!(size, (wanted - visible).to_string(), "more was asked for than is missing");
+        let Some(token) = token else { return };
+        assert!(token.len() < 2048);
+        assert!(read.iter().all(|page| page.token.as_str() != Some(token)), "a token of MLflow");
+        assert!(matches!(ask(token).0.status, 200 | 502), "a token that the gate made is refused");
+        let turned: String = token.chars().rev().collect();
+        for other in [made_up, &token[1..], &turned] {
+            if !other.is_empty() && other != token {
+                let (answer, asked) = ask(other);
+                assert_eq!((answer.status, asked), (400, 0), "a made-up token");
+            }
         }
     });
 });

@@ -31,3 +31,19 @@ def test_an_evaluation_dataset_needs_all_of_its_experiments(gate, people, experi
     assert gate.request("POST", add, writer, json={"experiment_ids": [second]}).status_code == 200
     with reader.signed_in(), refused():
         datasets.get_dataset(dataset_id=dataset.dataset_id)
+
+
+def test_a_dataset_is_found_by_its_name_without_its_experiments(gate, people, experiment):
+    writer, reader, outsider = people.values()
+    name = unique("questions")
+    with writer.signed_in():
+        dataset = datasets.create_dataset(name=name, experiment_id=[experiment])
+    for user in (writer, reader, gate.admin):
+        with user.signed_in():
+            assert datasets.get_dataset(name=name).dataset_id == dataset.dataset_id
+            found = datasets.search_datasets(filter_string=f"name LIKE '{name[:-3]}%'", max_results=10)
+            assert [d.dataset_id for d in found] == [dataset.dataset_id]
+    with outsider.signed_in():
+        with refused("RESOURCE_DOES_NOT_EXIST"):
+            datasets.get_dataset(name=name)
+        assert datasets.search_datasets(filter_string=f"name = '{name}'", max_results=10) == []
