@@ -37,7 +37,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
 
-.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-smoke routes fixtures differential readers build tools clean
+.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-anonymous bench-smoke routes fixtures differential readers build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -118,6 +118,10 @@ bench: $(bench_needs) ## What the Worker costs, beside MLflow and bare pass-thro
 bench-smoke: $(bench_needs) ## Every measurement once and briefly, which fails if one cannot be made (a minute at most)
 	@echo "== benchmark, once and briefly (a minute at most)"
 	@node bench/run.mjs --smoke
+
+# BENCH_BUILDS=before=/path/of/a/build,after=build compares builds, BENCH_INPUT="60 KiB" takes some inputs, BENCH_SECONDS=2 each.
+bench-anonymous: build target/bench/stub ## What one request of somebody who has not signed in may cost, at worst (a minute or two)
+	@node bench/anonymous.mjs
 
 target/bench/stub: bench/stub.rs $(stamps)/rust
 	@mkdir -p $(@D)

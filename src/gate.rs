@@ -13,7 +13,7 @@ use crate::request::{Call, Demand, Subject, Target};
 use crate::routes::{Need, Row, Then};
 
 /// So many bytes of a body are read, and looked at, before it is known who sends it.
-const BEFORE_SIGN_IN: usize = 64 * 1024;
+const BEFORE_SIGN_IN: usize = 32 * 1024;
 
 /// Everything that a request needs: the configuration, the two doors to the outside, memory, time and randomness.
 pub struct Gate<'a, D, O> {
@@ -100,7 +100,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Ok(arriving) => arriving,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !is_known && !arriving.is_whole() {
+        if !is_known && !arriving.is_cheap() {
             self.admit(presented, address).await?;
         }
         Ok(arriving.finish(limit).await)

@@ -13,6 +13,7 @@ use worker::{Cache, Context};
 
 use super::{Answer, Origin, OriginError, OriginRequest, edge_cache};
 use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
+use crate::request::MOST_FIELDS;
 use crate::request::path::percent_encode;
 use crate::worker_js::{self, told};
 
@@ -222,7 +223,9 @@ fn unreachable(error: &JsValue) -> OriginError {
 
 /// The request as the gate sees it, but for the certificate.
 pub fn request(request: &web_sys::Request) -> Result<crate::http::Request<JsStream>, JsValue> {
-    let headers = from_js(&request.headers())?;
+    // more fields than a request may have are not carried over: one more is enough for it to be refused
+    let most = u32::try_from(MOST_FIELDS + 1).unwrap_or(u32::MAX);
+    let headers = worker_js::read(&Array::from(&request.headers()).slice(0, most))?;
     Ok(crate::http::Request {
         method: Method::parse(&request.method()),
         url: request.url(),
