@@ -21,6 +21,7 @@
 mod order;
 mod scalar;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::parser::{DEEPEST, Limits, Parser};
@@ -60,9 +61,9 @@ pub enum Fault {
     /// A value that its field does not have.
     Value {
         /// The field, from the outermost on.
-        path: String,
+        path: Box<str>,
         /// What is there, as JSON.
-        shown: String,
+        shown: Box<str>,
         /// Python's name of its type.
         kind: &'static str,
     },
@@ -111,7 +112,7 @@ impl Fault {
     /// A text that is not what its field has.
     pub fn of_text(name: &str, text: &str) -> Self {
         let shown = shortened(&Json::Text(text.to_owned()).compact());
-        Self::Value { path: name.to_owned(), shown, kind: "str" }
+        Self::Value { path: name.into(), shown: shown.into(), kind: "str" }
     }
 
     /// The same, seen from the object around it.
@@ -119,7 +120,7 @@ impl Fault {
         match self {
             Self::Value { path, shown, kind } => {
                 let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
-                Self::Value { path: format!("{step}{dot}{path}"), shown, kind }
+                Self::Value { path: format!("{step}{dot}{path}").into(), shown, kind }
             }
             fault => fault,
         }
@@ -186,6 +187,8 @@ struct Reader<'t, 's> {
 #[derive(Default)]
 struct Present {
     fields: u128,
+    /// The number behind the last one's: most objects are written in the order of their message.
+    next: usize,
     /// For each oneof that has a member, which.
     oneofs: Vec<(u32, &'static str)>,
 }
@@ -243,7 +246,7 @@ impl Reader<'_, '_> {
         let start = self.parser.at;
         let key = self.parser.key(false)?;
         let value = self.parser.at;
-        let Some((index, field)) = self.field(message, &key) else {
+        let Some((index, field)) = self.field(message, &key, present.next) else {
             if self.shape.is_protobuf && !is_identifier(&key) {
                 return Err(Fault::Key(shortened(&key)));
             }
@@ -265,7 +268,7 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         present.choose(field)?;
-        if self.parser.slice(start + 1, start + 1 + field.name.len()) != field.name || key != field.name {
+        if !matches!(key, Cow::Borrowed(key) if key == field.name) {
             self.edit(start, value, || format!("\"{}\":", field.name))?;
         }
         let wanted = wanted.of_field(field.name);
@@ -273,13 +276,19 @@ impl Reader<'_, '_> {
         if !wanted.is_nothing() {
             entries.push((field.name.to_owned(), seen.value));
         }
-        let is_decided = self.shape.decided.contains(&field.name);
+        let is_decided = match wanted {
+            Wanted::All => self.shape.decided.contains(&field.name),
+            _ => !wanted.is_nothing(),
+        };
         self.members.push(Member::known(start, self.parser.at, field.name, is_decided, seen.has_unknown));
         Ok(())
     }
 
     /// The field that a key means, and its number.
-    fn field<'m>(&self, message: &'m Message, key: &str) -> Option<(usize, &'m Field)> {
+    fn field<'m>(&self, message: &'m Message, key: &str, expected: usize) -> Option<(usize, &'m Field)> {
+        if let Some(field) = message.fields.get(expected).filter(|field| field.name == key) {
+            return Some((expected, field));
+        }
         let fields = || message.fields.iter().enumerate();
         let exact = fields().find(|(_, field)| field.name == key);
         exact.or_else(|| fields().find(|(_, field)| self.shape.is_protobuf && is_camel_case(key, field.name)))
@@ -307,7 +316,10 @@ impl Reader<'_, '_> {
         }
         for index in 0_usize.. {
             self.parser.space();
-            let seen = self.one(field, wanted, at.inside()).map_err(|fault| fault.under(format_args!("[{index}]")))?;
+            let seen = match self.one(field, wanted, at.inside()) {
+                Ok(seen) => seen,
+                Err(fault) => return Err(fault.under(format_args!("[{index}]"))),
+            };
             has_unknown |= seen.has_unknown;
             if !wanted.is_nothing() {
                 items.push(seen.value);
@@ -381,6 +393,10 @@ impl Reader<'_, '_> {
     /// Leaves an object: puts its members in order, and says if something in it is not known.
     fn arrange(&mut self, start: usize, first_edit: usize, first_member: usize, at: At) -> Result<bool, Fault> {
         let members = self.members.get(first_member..).unwrap_or_default();
+        if !at.is_whole && members.iter().all(Member::is_plain) {
+            self.members.truncate(first_member);
+            return Ok(false);
+        }
         let has_unknown = members.iter().any(Member::is_unknown);
         let is_sorted = members.is_sorted_by_key(Member::rank) && !members.iter().any(Member::is_absent);
         if !is_sorted
@@ -428,7 +444,7 @@ impl Reader<'_, '_> {
         let is_float = kind == "int" && text.contains(['.', 'e', 'E', 'N', 'I']);
         let shown = Json::read(text.as_bytes(), Wanted::All, Limits::REQUEST).map(|json| json.compact());
         let shown = shortened(&shown.unwrap_or_default());
-        Err(Fault::Value { path: String::new(), shown, kind: if is_float { "float" } else { kind } })
+        Err(Fault::Value { path: "".into(), shown: shown.into(), kind: if is_float { "float" } else { kind } })
     }
 }
 
@@ -439,6 +455,7 @@ impl Present {
             return Err(Fault::Twice(field.name.to_owned()));
         }
         self.fields |= bit;
+        self.next = index + 1;
         Ok(())
     }
 

@@ -138,15 +138,16 @@ impl<'a> Parser<'a> {
     }
 
     fn digits(&mut self) -> usize {
-        let count = self.rest().bytes().take_while(u8::is_ascii_digit).count();
-        self.at += count;
-        count
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        self.at - start
     }
 
     pub fn number(&mut self) -> Result<&'a str, JsonError> {
         let start = self.at;
-        self.eat(b'-');
-        if self.rest().starts_with("Infinity") {
+        if self.eat(b'-') && self.rest().starts_with("Infinity") {
             self.at += "Infinity".len();
             return Ok("-Infinity");
         }
@@ -278,11 +279,12 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let mut text = Cow::Borrowed("");
         loop {
-            let plain = self.rest().bytes().take_while(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f)).count();
+            let start = self.at;
+            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+            self.at += rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
             if is_wanted {
-                text += self.text.get(self.at..self.at + plain).unwrap_or_default();
+                text += self.slice(start, self.at);
             }
-            self.at += plain;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;

@@ -46,6 +46,11 @@ impl Member {
         self.rank
     }
 
+    /// Whether it can stand anywhere.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.rank, Rank::Decided | Rank::Known)
+    }
+
     pub fn is_absent(&self) -> bool {
         self.rank == Rank::Absent
     }

@@ -105,6 +105,10 @@ pub fn string(kind: Kind, text: &str) -> Fit {
 
 /// An integer, as such or as a floating point number without a fraction, which becomes one.
 fn integer(text: &str, least: i128, most: i128) -> Fit {
+    let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if is_digits && text.len() < 19 && most >= i64::MAX.into() {
+        return Fit::Same; // most are a step or a time
+    }
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.len() <= 30 && digits.bytes().all(|b| b.is_ascii_digit()) {
         let value = if digits.len() < 19 { text.parse::<i64>().map(i128::from) } else { text.parse::<i128>() };
@@ -136,7 +140,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 fn is_finite(kind: Kind, text: &str) -> bool {
-    let is_short = kind == Kind::Double && text.len() <= 300 && !text.contains(['e', 'E']);
+    let is_short = kind == Kind::Double && text.len() <= 300 && !text.bytes().any(|b| matches!(b, b'e' | b'E'));
     let is_in_range = |value: f64| value.is_finite() && (kind == Kind::Double || value.abs() <= f64::from(f32::MAX));
     is_short || text.parse::<f64>().is_ok_and(is_in_range)
 }
