@@ -44,7 +44,7 @@ fn refused(method: &str, target: &str, body: &str) -> String {
     answer.json()["message"].as_str().unwrap().to_owned()
 }
 
-/// What MLflow gets of a body of JSON.
+/// Returns the body that MLflow gets.
 fn sent(method: &str, target: &str, body: &str) -> String {
     let world = world();
     let answer = put(&world, method, target, "application/json", body);

@@ -542,7 +542,7 @@ fn pruned(tree: &Json) -> Json {
 
 const WANTED: &[&str] = &["a", "experiment_id", "a_b_c", "x_", "name{}"];
 
-/// However little of a text is built, it is refused for the same fault.
+/// Asserts that a text is refused for the same fault, however little of it is built.
 fn is_read_alike_whatever_is_wanted(text: &str) {
     let read = |wanted| Json::read(text.as_bytes(), wanted, Limits::NONE);
     match (read(Wanted::All), read(Wanted::Fields(WANTED)), read(Wanted::Nothing)) {

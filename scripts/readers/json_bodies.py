@@ -117,7 +117,7 @@ def scalar(source, kind, enums):
             return source.choice([{"a": [1, None, {"b": "c"}]}, {}, [1, "x"], "x", 1.5, None, True])
 
 
-# What rows are decided on, mostly: nearly always there, and the same in every spelling and place.
+# The fields that rows are decided on, mostly: nearly always there, and the same in every spelling and place.
 OFTEN = {"experiment_id": "1", "run_id": "r1", "run_uuid": "r1", "name": "name"}
 
 
@@ -321,7 +321,7 @@ def judge(input, verdict):
 
 
 def differs(message, decided, may_stop):
-    """What of the message is not what was decided on. A parser that stops may leave out the end of a list of objects."""
+    """Says which field is not as it was decided on. A parser that stops may leave out the end of a list of objects."""
     for paths, values in decided:
         each = [found for path in paths if (found := of_path(message, path)) is not None]
         for found in each:

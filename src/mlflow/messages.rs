@@ -23,15 +23,15 @@ pub const MOST_FIELDS: usize = 128;
 pub struct Field {
     /// Its name in snake_case.
     pub name: &'static str,
-    /// How many values it has.
+    /// The number of values.
     pub many: Many,
-    /// What a value is.
+    /// The type of a value.
     pub kind: Kind,
     /// Fields with the same number exclude each other.
     pub oneof: Option<u32>,
 }
 
-/// How many values a field has.
+/// The number of values of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Many {
     /// One.
@@ -42,7 +42,7 @@ pub enum Many {
     Map,
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A string.

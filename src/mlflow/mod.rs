@@ -1,3 +1,3 @@
-//! What is known about MLflow, as data.
+//! Knowledge about MLflow, as data.
 
 pub mod messages;

@@ -56,7 +56,7 @@ impl Wanted<'_> {
         matches!(self, Self::Nothing)
     }
 
-    /// What is wanted of the value of a field that is known by this name.
+    /// Returns the part that is wanted of a field that is known by this name.
     fn of_field(self, name: &str) -> Self {
         let Self::Fields(names) = self else { return self };
         if names.contains(&name) {

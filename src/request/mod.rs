@@ -233,7 +233,7 @@ impl<S> Call<S> {
         }
     }
 
-    /// Whether what goes to the origin is a body of JSON that was written here, whatever the client called it.
+    /// Returns true if a body of JSON that was written here goes to the origin, whatever the client called it.
     pub fn has_json(&self) -> bool {
         let is_otlp = matches!(self.row, Some(Row { then: Then::Spans, .. }));
         !is_otlp && matches!(&self.payload, Payload::Json(bytes, Ok(_)) if !bytes.is_empty())

@@ -1,4 +1,4 @@
-//! What the body, or the query, of each row may hold, and what of it is looked at.
+//! The fields that the body, or the query, of each row may hold, and those of them that are looked at.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -10,11 +10,11 @@ use crate::error::{Refusal, Result};
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
 use crate::routes::{Claim, Count, Need, Row, TABLE, Then};
 
-/// What a body is asked for beside the fields of its row: the run and the logged model of a location, and the name that
+/// The fields that are looked at beside those of the row: the run and the logged model of a location, and the name that
 /// a settlement is about.
 const BESIDE: &[&str] = &["run_id", "model_id", "name"];
 
-/// What a filtered search is asked for beside the fields of its row.
+/// The fields of a filtered search that are looked at beside those of the row.
 const OF_A_SEARCH: &[&str] = &["max_results", "page_token"];
 
 /// The fields of a row's requests.
@@ -66,7 +66,7 @@ impl Shape {
         }
     }
 
-    /// Whether protobuf reads the request.
+    /// Returns true if protobuf reads the request.
     pub fn is_protobuf(&self) -> bool {
         matches!(self.reader, Reader::Protobuf(_))
     }
@@ -102,7 +102,7 @@ impl Shape {
     }
 }
 
-/// What the requests of a row of the table hold.
+/// Returns the shape of the requests of a row of the table.
 pub fn of(row: &'static Row) -> &'static Shape {
     static SHAPES: OnceLock<BTreeMap<(&str, &str), Shape>> = OnceLock::new();
     static NONE: OnceLock<Shape> = OnceLock::new();

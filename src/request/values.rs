@@ -1,6 +1,7 @@
 //! The values of a field: from the path, a header, the query or the body, wherever the origin reads it.
 
 use super::json::Json;
+use super::json::message::Fault;
 use super::{Call, Payload};
 use crate::error::{Refusal, Result};
 use crate::http::Method;
@@ -83,7 +84,7 @@ fn conflict(parameter: &str) -> Refusal {
 fn in_json(json: &Json, path: &str, count: Count) -> Result<Vec<String>> {
     let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
     if let Some(list) = step.strip_suffix("[]") {
-        let items = json.field(list).map_or(Ok(&[][..]), |v| v.list().ok_or_else(|| wrong_type(list)))?;
+        let items = json.field(list).map_or(Ok(&[][..]), |v| v.list().ok_or_else(|| wrong_type(list, v)))?;
         let mut values = Vec::new();
         for item in items {
             let of_item = in_json(item, rest.unwrap_or_default(), count)?;
@@ -98,7 +99,7 @@ fn in_json(json: &Json, path: &str, count: Count) -> Result<Vec<String>> {
         return match json.field(map) {
             None => Ok(Vec::new()),
             Some(Json::Object(entries)) => Ok(entries.iter().map(|(key, _)| key.clone()).collect()),
-            Some(_) => Err(wrong_type(map)),
+            Some(value) => Err(wrong_type(map, value)),
         };
     }
     let is_list = matches!(count, Count::Each | Count::EachOptional);
@@ -109,7 +110,7 @@ fn in_json(json: &Json, path: &str, count: Count) -> Result<Vec<String>> {
             items.iter().map(|item| scalar(item, step)).collect::<Result<_>>()?
         }
         (Some(value), None) => vec![scalar(value, step)?],
-        (Some(_), Some(_)) => return Err(wrong_type(step)),
+        (Some(value), Some(_)) => return Err(wrong_type(step, value)),
     };
     Ok(values.into_iter().filter(|value| !value.is_empty()).collect())
 }
@@ -119,10 +120,10 @@ fn scalar(value: &Json, name: &str) -> Result<String> {
     match value {
         Json::Text(text) => Ok(text.clone()),
         Json::Number(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(digits.clone()),
-        _ => Err(wrong_type(name)),
+        _ => Err(wrong_type(name, value)),
     }
 }
 
-fn wrong_type(name: &str) -> Refusal {
-    Refusal::invalid(format!("Invalid value for parameter '{name}': a string is expected."))
+fn wrong_type(name: &str, value: &Json) -> Refusal {
+    Refusal::invalid(Fault::of_value(name, value).to_string())
 }

@@ -30,7 +30,7 @@ use crate::mlflow::messages::{Field, Kind, Many, Message, nested};
 use order::{Edits, Member};
 pub use scalar::{Fit, string as fit};
 
-/// What one body may have of edits and of fields that are not known.
+/// The most edits, and the most unknown fields of open objects, of one body.
 const MOST_EDITS: usize = 20_000;
 
 /// An object that is read by its fields.
@@ -38,13 +38,13 @@ const MOST_EDITS: usize = 20_000;
 pub struct Shape<'a> {
     /// The fields.
     pub message: &'a Message,
-    /// Whether protobuf reads it. If not, a field has one spelling and nothing stops the reader.
+    /// True if protobuf reads it. If not, a field has one spelling and nothing stops the reader.
     pub is_protobuf: bool,
     /// The names of the fields that are decided on, at any depth.
     pub decided: &'a [&'a str],
 }
 
-/// What was read.
+/// A body that was read.
 #[derive(Debug, PartialEq)]
 pub struct Body {
     /// Its value, as much of it as was wanted, with the fields in snake_case.
@@ -53,7 +53,7 @@ pub struct Body {
     pub rewritten: Option<String>,
 }
 
-/// Why an object is not let through.
+/// The reason why an object is not let through.
 #[derive(Debug, PartialEq)]
 pub enum Fault {
     /// It is no JSON.
@@ -62,7 +62,7 @@ pub enum Fault {
     Value {
         /// The field, from the outermost on.
         path: Box<str>,
-        /// What is there, as JSON.
+        /// The value, as JSON.
         shown: Box<str>,
         /// Python's name of its type.
         kind: &'static str,
@@ -115,6 +115,20 @@ impl Fault {
         Self::Value { path: name.into(), shown: shown.into(), kind: "str" }
     }
 
+    /// A value that is not what its field has.
+    pub fn of_value(name: &str, value: &Json) -> Self {
+        let kind = match value {
+            Json::Null => "NoneType",
+            Json::Bool(_) => "bool",
+            Json::Number(text) if text.contains(['.', 'e', 'E', 'N', 'I']) => "float",
+            Json::Number(_) => "int",
+            Json::Text(_) => "str",
+            Json::List(_) => "list",
+            Json::Object(_) => "dict",
+        };
+        Self::Value { path: name.into(), shown: shortened(&value.compact()).into(), kind }
+    }
+
     /// The same, seen from the object around it.
     fn under(self, step: impl fmt::Display) -> Self {
         match self {
@@ -141,14 +155,14 @@ pub fn read(bytes: &[u8], shape: Shape<'_>, wanted: Wanted<'_>) -> Result<Body, 
     Ok(Body { value: seen.value, rewritten })
 }
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Clone, Copy)]
 struct At {
-    /// In how many objects and lists.
+    /// The number of objects and lists around it.
     depth: usize,
-    /// In how many messages, as protobuf counts them.
+    /// The number of messages around it and itself, as protobuf counts them.
     messages: usize,
-    /// Whether it is the whole body.
+    /// True for the whole body.
     is_whole: bool,
 }
 
@@ -165,7 +179,7 @@ impl At {
 /// A value that was read.
 struct Seen {
     value: Json,
-    /// Whether something in it is not known.
+    /// True if something in it is not known.
     has_unknown: bool,
 }
 
@@ -430,21 +444,11 @@ impl Reader<'_, '_> {
 
     /// A value that is not what its field has.
     fn wrong<T>(&mut self, at: At) -> Result<T, Fault> {
-        let kind = match self.parser.peek() {
-            Some(b'{') => "dict",
-            Some(b'[') => "list",
-            Some(b'"') => "str",
-            Some(b't' | b'f') => "bool",
-            Some(b'n') => "NoneType",
-            _ => "int",
-        };
         let start = self.parser.at;
         self.parser.value(at.depth, Wanted::Nothing)?;
         let text = self.parser.slice(start, self.parser.at);
-        let is_float = kind == "int" && text.contains(['.', 'e', 'E', 'N', 'I']);
-        let shown = Json::read(text.as_bytes(), Wanted::All, Limits::REQUEST).map(|json| json.compact());
-        let shown = shortened(&shown.unwrap_or_default());
-        Err(Fault::Value { path: "".into(), shown: shown.into(), kind: if is_float { "float" } else { kind } })
+        let value = Json::read(text.as_bytes(), Wanted::All, Limits::REQUEST)?;
+        Err(Fault::of_value("", &value))
     }
 }
 

@@ -221,7 +221,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Where the keys of an object that begins here will stand.
+    /// Returns the place of the keys of an object that begins here.
     pub fn first_key(&self) -> usize {
         self.keys.len()
     }

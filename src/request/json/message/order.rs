@@ -1,6 +1,6 @@
-//! What is written: slices of the text that was read, in another order and with edits.
+//! The text for MLflow: slices of the text that was read, in another order and with edits.
 
-/// A field of an object, with its key: where it stands, and how far in front it belongs.
+/// A field of an object, with its key: its place in the text, and its rank among the others.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
     start: usize,
@@ -46,7 +46,7 @@ impl Member {
         self.rank
     }
 
-    /// Whether it can stand anywhere.
+    /// Returns true if it can stand anywhere.
     pub fn is_plain(&self) -> bool {
         matches!(self.rank, Rank::Decided | Rank::Known)
     }

@@ -10,7 +10,7 @@ const IDS_IN_NUMBERS: &[&str] = &["experiment_id", "experiment_ids"];
 /// The spellings of floating point numbers that JSON does not have.
 const NOT_FINITE: &[&str] = &["NaN", "Infinity", "-Infinity"];
 
-/// What a text is to a field.
+/// The relation of a text to a type.
 #[derive(Debug, PartialEq)]
 pub enum Fit {
     /// Nothing that it takes.
