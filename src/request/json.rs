@@ -324,10 +324,10 @@ mod tests {
     #[test]
     fn a_body_is_bounded_in_what_is_built_of_it() {
         let read = |text: &str, wanted| Json::read(text.as_bytes(), wanted, Limits::REQUEST).map_err(|e| e.problem);
-        let many = format!("[{}0]", "0,".repeat(20_000));
+        let many = format!("[{}0]", "0,".repeat(10_000));
         assert_eq!(read(&many, Wanted::All), Err("more values than are looked at"));
         assert!(read(&many, Wanted::Nothing).is_ok() && parse(&many).is_ok());
-        let keys: Vec<String> = (0..20_001).map(|n| format!("\"{n}\":0")).collect();
+        let keys: Vec<String> = (0..10_001).map(|n| format!("\"{n}\":0")).collect();
         assert_eq!(read(&format!("{{{}}}", keys.join(",")), Wanted::Nothing), Err("too many keys"));
         assert_eq!(read(&format!("[{}]", "1".repeat(301)), Wanted::Nothing), Err("a number that is too long"));
         assert!(read(&format!("[{}]", "1".repeat(300)), Wanted::Nothing).is_ok());

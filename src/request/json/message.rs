@@ -31,7 +31,7 @@ use order::{Edits, Member};
 pub use scalar::{Fit, string as fit};
 
 /// The most edits, and the most unknown fields of open objects, of one body.
-const MOST_EDITS: usize = 20_000;
+const MOST_EDITS: usize = 5_000;
 
 /// An object that is read by its fields.
 #[derive(Clone, Copy, Debug)]

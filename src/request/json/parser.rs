@@ -24,9 +24,9 @@ pub struct Limits {
 impl Limits {
     /// For the answers of the origin.
     pub const NONE: Self = Self { built: usize::MAX, keys: usize::MAX, number: usize::MAX };
-    /// For the bodies of requests: 2 MiB of memory at most. No id is wanted of a body that holds more of them, and an
+    /// For the bodies of requests: about 1 MiB of memory at most. No id is wanted of a body that holds more of them, and an
     /// integer of 300 digits is a number to every reader.
-    pub const REQUEST: Self = Self { built: 20_000, keys: 20_000, number: 300 };
+    pub const REQUEST: Self = Self { built: 10_000, keys: 10_000, number: 300 };
 }
 
 /// Reads a whole text.
