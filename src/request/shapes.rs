@@ -106,8 +106,13 @@ impl Shape {
 pub fn of(row: &'static Row) -> &'static Shape {
     static SHAPES: OnceLock<BTreeMap<(&str, &str), Shape>> = OnceLock::new();
     static NONE: OnceLock<Shape> = OnceLock::new();
-    let shape_of = |row: &'static Row| ((row.method.as_str(), row.path), Shape::new(row));
-    let shapes = SHAPES.get_or_init(|| TABLE.iter().copied().flatten().map(shape_of).collect());
+    let shapes = SHAPES.get_or_init(|| {
+        let mut shapes = BTreeMap::new();
+        for row in TABLE.iter().copied().flatten() {
+            shapes.insert((row.method.as_str(), row.path), Shape::new(row));
+        }
+        shapes
+    });
     shapes.get(&(row.method.as_str(), row.path)).unwrap_or_else(|| NONE.get_or_init(|| Shape::new(row)))
 }
 

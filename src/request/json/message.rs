@@ -27,7 +27,7 @@ use std::fmt;
 use super::parser::{DEEPEST, Limits, Parser};
 use super::{Json, JsonError, Wanted, is_camel_case, utf_8};
 use crate::mlflow::messages::{Field, Kind, Many, Message, nested};
-use order::{Edits, Member};
+use order::{Edits, Member, Rank};
 pub use scalar::{Fit, string as fit};
 
 /// The most edits, and the most unknown fields of open objects, of one body.
@@ -240,9 +240,12 @@ impl Reader<'_, '_> {
         if matches!(wanted, Wanted::All) {
             let members = self.members.get(first_member..).unwrap_or_default();
             let ranks = members.iter().filter(|member| !member.is_absent()).map(Member::rank);
-            let mut ranked: Vec<_> = ranks.zip(entries).collect();
-            ranked.sort_by(|(one, _), (other, _)| one.cmp(other));
-            entries = ranked.into_iter().map(|(_, entry)| entry).collect();
+            let mut rest: Vec<_> = ranks.zip(std::mem::take(&mut entries)).collect();
+            for rank in Rank::WRITTEN {
+                let (now, later): (Vec<_>, _) = rest.into_iter().partition(|(its, _)| *its == rank);
+                entries.extend(now.into_iter().map(|(_, entry)| entry));
+                rest = later;
+            }
         }
         let has_unknown = self.arrange(start, first_edit, first_member, at)?;
         Ok(Seen { value: Json::Object(entries), has_unknown })

@@ -1,13 +1,14 @@
 //! The one parser: it checks everything, and builds what is wanted.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::{Json, JsonError, Wanted};
 
 /// Deeper is refused; protobuf's own parser stops at 100.
 pub const DEEPEST: usize = 100;
 
-/// Keys of one object that are compared with each other; more are sorted.
+/// Keys of one object that are compared with each other; more are put into a tree.
 pub const FEW: usize = 16;
 
 /// The bounds of a text, beside its depth.
@@ -255,18 +256,18 @@ impl<'a> Parser<'a> {
 
     /// Leaves the object whose keys are those from `first` on. Each may be there only once.
     pub fn close(&mut self, first: usize) -> Result<(), JsonError> {
-        let keys = self.keys.get_mut(first..).unwrap_or_default();
+        let keys = self.keys.get(first..).unwrap_or_default();
         let twice = if keys.len() <= FEW {
             let before = |i: usize| keys.get(..i).unwrap_or_default();
             keys.iter()
                 .enumerate()
                 .find(|(i, key)| before(*i).iter().any(|other| other.name == key.name))
-                .map(|(_, k)| k.at)
+                .map(|(_, k)| k)
         } else {
-            keys.sort_unstable_by(|a, b| a.name.cmp(&b.name).then(a.at.cmp(&b.at)));
-            let pairs = keys.iter().zip(keys.iter().skip(1));
-            pairs.filter(|(one, other)| one.name == other.name).map(|(_, other)| other.at).min()
+            let mut seen = BTreeSet::new();
+            keys.iter().find(|key| !seen.insert(&*key.name))
         };
+        let twice = twice.map(|key| key.at);
         self.keys.truncate(first);
         match twice {
             Some(offset) => Err(JsonError { problem: "a key that stands twice", offset }),

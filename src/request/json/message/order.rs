@@ -11,7 +11,7 @@ pub struct Member {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub enum Rank {
     Decided,
     Known,
     DecidedWithUnknown,
@@ -19,6 +19,12 @@ enum Rank {
     Unknown,
     /// Not written.
     Absent,
+}
+
+impl Rank {
+    /// Those of fields that are written, the foremost first.
+    pub const WRITTEN: [Self; 5] =
+        [Self::Decided, Self::Known, Self::DecidedWithUnknown, Self::KnownWithUnknown, Self::Unknown];
 }
 
 impl Member {
@@ -42,7 +48,7 @@ impl Member {
         Self { start, end, rank: Rank::Absent, name: "" }
     }
 
-    pub fn rank(&self) -> impl Ord + use<> {
+    pub fn rank(&self) -> Rank {
         self.rank
     }
 
@@ -104,10 +110,8 @@ impl Edits {
 
     /// An object with its members in order.
     pub fn arranged(&self, text: &str, members: &[Member], first: usize) -> String {
-        let mut sorted: Vec<&Member> = members.iter().filter(|member| !member.is_absent()).collect();
-        sorted.sort_by_key(|member| member.rank);
         let mut out = String::from("{");
-        for member in sorted {
+        for member in Rank::WRITTEN.iter().flat_map(|rank| members.iter().filter(|member| member.rank == *rank)) {
             if out.len() > 1 {
                 out.push(',');
             }
