@@ -52,10 +52,11 @@ def test_models_and_their_versions_come_page_by_page(gate):
     user, prefix, client = gate.new_user(), unique("paged"), MlflowClient()
     names = [f"{prefix}-{n}" for n in range(6)]
     with gate.admin.signed_in():
+        run = client.create_run(client.create_experiment(prefix)).info
         for name in names:
             client.create_registered_model(name)
             for _ in range(2):
-                client.create_model_version(name, source="mlflow-artifacts:/0/none/artifacts/model")
+                client.create_model_version(name, source=f"{run.artifact_uri}/model", run_id=run.run_id)
     for name in names[1:4]:
         hide(gate, user, name=name)
 
