@@ -52,6 +52,10 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             headers.set("Content-Type", "application/json");
             headers.remove("Content-Encoding");
         }
+        if call.has_spans() {
+            headers.set("Content-Type", call.content_type.as_deref().unwrap_or_default());
+            headers.remove("Content-Encoding");
+        }
         if call.row.is_some_and(Row::reads_answer) {
             CONDITIONAL.iter().for_each(|name| headers.remove(name));
         }

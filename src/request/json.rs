@@ -8,7 +8,7 @@
 //! metrics is read for the ids in it, and copying the rest of it would cost more than everything else that is done here.
 
 pub mod message;
-mod parser;
+pub(super) mod parser;
 
 use std::fmt::Write;
 

@@ -10,6 +10,7 @@ pub mod path;
 pub mod query;
 pub mod shapes;
 pub mod subject;
+pub mod unpack;
 mod values;
 
 use crate::config::Config;
@@ -125,7 +126,7 @@ impl<S: ByteStream> Arriving<S> {
     pub async fn finish(self, limit: usize) -> Result<Call<S>> {
         let Self { target, request, held, is_looked_at, mut bytes, mut rest } = self;
         let row = target.row();
-        let content_type = request.headers.get("content-type").map(str::to_owned);
+        let mut content_type = request.headers.get("content-type").map(str::to_owned);
         if is_looked_at {
             if let Some(mut stream) = rest.take() {
                 let room = limit.saturating_add(1).saturating_sub(bytes.len());
@@ -142,9 +143,9 @@ impl<S: ByteStream> Arriving<S> {
             Some(Row { then: Then::Stream, .. }) | None if is_looked_at => Payload::Held(bytes),
             Some(Row { then: Then::Stream, .. }) | None => rest.map_or(Payload::None, Payload::Stream),
             Some(Row { then: Then::Spans, .. }) => {
-                let encoding = request.headers.get("content-encoding");
-                let outline = otlp::outline(&bytes, content_type.as_deref(), encoding, limit)?;
-                Payload::Json(bytes, Ok(outline))
+                let spans = otlp::read(bytes, &request.headers, limit)?;
+                content_type = Some(spans.media_type.to_owned());
+                Payload::Json(spans.body, Ok(spans.outline))
             }
             Some(row) => read_json(bytes, row, content_type.as_deref())?,
         };
@@ -235,8 +236,12 @@ impl<S> Call<S> {
 
     /// Returns true if a body of JSON that was written here goes to the origin, whatever the client called it.
     pub fn has_json(&self) -> bool {
-        let is_otlp = matches!(self.row, Some(Row { then: Then::Spans, .. }));
-        !is_otlp && matches!(&self.payload, Payload::Json(bytes, Ok(_)) if !bytes.is_empty())
+        !self.has_spans() && matches!(&self.payload, Payload::Json(bytes, Ok(_)) if !bytes.is_empty())
+    }
+
+    /// Whether what goes to the origin are spans in OTLP, unpacked.
+    pub fn has_spans(&self) -> bool {
+        matches!(self.row, Some(Row { then: Then::Spans, .. }))
     }
 
     /// Whether the path is one of those that are answered here.

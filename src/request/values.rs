@@ -71,8 +71,9 @@ impl<S> Call<S> {
 
     fn header(&self, name: &str) -> Result<Vec<String>> {
         let fields = self.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
-        let values: Vec<String> = fields.map(|(_, value)| value.trim().to_owned()).filter(|v| !v.is_empty()).collect();
-        if values.len() > 1 { Err(conflict(name)) } else { Ok(values) }
+        // what surrounds a value on the wire, and nothing else that Unicode takes for white space
+        let values: Vec<String> = fields.map(|(_, value)| value.trim_matches([' ', '\t']).to_owned()).collect();
+        if values.len() > 1 { Err(conflict(name)) } else { Ok(values.into_iter().filter(|v| !v.is_empty()).collect()) }
     }
 }
 
