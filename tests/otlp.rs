@@ -1,6 +1,7 @@
 //! Spans in OTLP: one reading of the body, packed or not, in protobuf and in JSON, and bounds on what it may cost.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
+#![allow(clippy::disallowed_methods)] // a clock
 
 mod support;
 
@@ -203,7 +204,7 @@ fn a_short_body_does_not_unpack_to_a_long_one() {
     let started = Instant::now();
     let told = read(PROTOBUF, "gzip", &packed, 20_000_000).unwrap_err();
     assert_eq!(told, "The unpacked body is more than 250 times as long as the packed one.");
-    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!(read(PROTOBUF, "gzip", &gzip(&long(1_000_000)), 20_000_000).unwrap().body.len(), 1_000_039);
     let told = read(PROTOBUF, "deflate", &zlib(&long(900_000)), 500_000).unwrap_err();
     assert_eq!(told, "The unpacked body is longer than 500000 bytes.");
@@ -479,15 +480,14 @@ fn a_long_body_takes_time_by_its_length() {
         })
         .collect();
     let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, json.join(","));
-    let ids: Vec<u8> = (0..7900_u16).flat_map(|id| part(2, &part(1, &id.to_be_bytes()))).collect();
+    let ids: Vec<u8> = (0..60_000_u16).flat_map(|id| part(2, &part(1, &id.to_be_bytes()))).collect();
     let ids = part(1, &part(2, &ids));
-    assert!((47_000..48_000).contains(&ids.len()), "{}", ids.len());
-    let short = attribute("a", &part(5, &vec![0x0a, 0x00].repeat(1000)));
+    let short = attribute("a", &part(5, &[0x0a, 0x00].repeat(1000)));
     let lists = request(&span(&vec![&short[..]; 4000]));
     for (media_type, body) in [(PROTOBUF, &ids[..]), (JSON, json.as_bytes()), (PROTOBUF, &lists)] {
         let started = Instant::now();
         let _ = read(media_type, "", body, 10_000_000);
         let taken = started.elapsed();
-        assert!(taken < Duration::from_millis(500), "{} bytes: {taken:?}", body.len());
+        assert!(taken < Duration::from_secs(2), "{} bytes: {taken:?}", body.len());
     }
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod json_bodies;
+mod otlp;
 
 use std::fs;
 use std::io::Write;
