@@ -177,7 +177,7 @@ READERS_COUNT ?= 100000
 READERS_SEED ?= 1
 READER_NAMES ?= $(patsubst scripts/readers/%.py,%,$(filter-out %/__main__.py,$(wildcard scripts/readers/*.py)))
 readers: $(MLFLOW_READERS:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Have MLflow judge what the gate reads, on made-up inputs (READERS_COUNT=100000 a reader)
-	@mkdir -p target/readers
+	@mkdir -p target/readers tests/fixtures/readers
 	@for name in $(READER_NAMES); do \
 	  echo "== $$name: $(READERS_COUNT) inputs"; \
 	  "$(TOOLS)/mlflow-$(MLFLOW_NEW)/bin/python" scripts/readers generate "$$name" $(READERS_COUNT) $(READERS_SEED) > "target/readers/$$name.jsonl"; \

@@ -4,6 +4,7 @@ use crate::access::Permission;
 use crate::identity::edge::CertificateName;
 use crate::identity::password::Method as HashMethod;
 use crate::identity::secret::Secret;
+use crate::mlflow::uri::check_prefix;
 
 /// The password that MLflow 2.22 to 3.12 shipped with; known to everybody (CVE-2026-2635).
 pub const DEFAULT_PASSWORD: &str = "password1234";
@@ -46,6 +47,10 @@ pub struct Config {
     pub access: Option<(String, String)>,
     /// `SECRET_KEY`: signs the sign-up form, encrypts page tokens, and is what the secrets of access keys are made of.
     pub secret_key: Option<Secret>,
+    /// `ARTIFACT_LOCATIONS`: places below which every user may have the artifacts of an experiment.
+    pub artifact_locations: Vec<String>,
+    /// `MODEL_SOURCES`: places below which every user may register a model version.
+    pub model_sources: Vec<String>,
     /// `BODY_LIMIT_BYTES`: the longest body that is read to decide; longer is 413. Streams have no limit here.
     pub body_limit: usize,
     /// `STATIC_PREFIX`: the origin's `--static-prefix`, empty or `/something`.
@@ -109,6 +114,9 @@ impl Config {
                 _ => return Err("ACCESS_TEAM_DOMAIN and ACCESS_AUD need each other.".to_owned()),
             },
             secret_key: secret("SECRET_KEY"),
+            artifact_locations: places(&get, "ARTIFACT_LOCATIONS", &[])?,
+            // what the server itself hands out is decided on whose it is
+            model_sources: places(&get, "MODEL_SOURCES", &["mlflow-artifacts:"])?,
             body_limit: number(&get, "BODY_LIMIT_BYTES", 10 * 1024 * 1024)? as usize,
             static_prefix,
         })
@@ -118,6 +126,20 @@ impl Config {
 /// A name, and for tests maybe a port.
 fn is_host(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'))
+}
+
+/// Prefixes of places, separated by commas; none may begin like one of `never`.
+fn places(get: &impl Fn(&str) -> Option<String>, name: &str, never: &[&str]) -> Result<Vec<String>, String> {
+    let text = get(name).unwrap_or_default();
+    let prefixes = text.split(',').map(str::trim).filter(|prefix| !prefix.is_empty());
+    let checked = |prefix: &str| match check_prefix(prefix) {
+        Ok(()) if never.iter().any(|start| prefix.starts_with(start)) => {
+            Err(format!("{name}: '{prefix}' cannot be a prefix: it is in the server's own store."))
+        }
+        Ok(()) => Ok(prefix.to_owned()),
+        Err(error) => Err(format!("{name}: '{prefix}' cannot be a prefix: {error}.")),
+    };
+    prefixes.map(checked).collect()
 }
 
 fn number(get: &impl Fn(&str) -> Option<String>, name: &str, default: u32) -> Result<u32, String> {

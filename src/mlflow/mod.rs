@@ -1,3 +1,5 @@
-//! Knowledge about MLflow, as data.
+//! Knowledge about MLflow, as data and as grammars.
 
+pub mod artifact_path;
 pub mod messages;
+pub mod uri;

@@ -10,6 +10,7 @@ use crate::directory::Database;
 use crate::error::{Refusal, Result};
 use crate::gate::Gate;
 use crate::http::{Body, Headers, Method};
+use crate::mlflow::uri::{ArtifactLocation, is_inside};
 use crate::request::Subject;
 use crate::request::json::Json;
 use crate::request::path::percent_encode;
@@ -132,6 +133,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         match subject {
             Subject::Known(resource) => Ok(vec![resource.clone()]),
             Subject::Nothing(because) => Err(Refusal::denied(because.clone())),
+            Subject::Anybodys => Ok(Vec::new()),
+            Subject::ArtifactLocation(location) => self.allowed_location(location).map(|()| Vec::new()),
             Subject::Location { source, run, logged_model } => {
                 self.owner(source, run.as_deref(), logged_model.as_deref(), cached).await
             }
@@ -155,7 +158,16 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         }
     }
 
-    /// The experiment of the run or logged model whose artifacts a place lies in.
+    /// The operator says below which places every user may have artifacts; any other is for administrators.
+    fn allowed_location(&self, location: &str) -> Result<()> {
+        match ArtifactLocation::parse(location) {
+            Ok(place) if place.is_below(&self.config.artifact_locations) => Ok(()),
+            _ => Err(Refusal::denied(format!("{location} is not below one of ARTIFACT_LOCATIONS"))),
+        }
+    }
+
+    /// The experiment of the run or logged model whose artifacts a place lies in; none for a place from which the operator
+    /// lets everybody register models.
     async fn owner(
         &self,
         source: &str,
@@ -170,10 +182,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }) else {
                 continue;
             };
-            let inside = source.strip_prefix(parent.artifact_uri.trim_end_matches('/'));
-            if !parent.artifact_uri.is_empty() && inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            if is_inside(source, &parent.artifact_uri) {
                 return Ok(parent.experiments);
             }
+        }
+        if self.config.model_sources.iter().any(|prefix| is_inside(source, prefix)) {
+            return Ok(Vec::new());
         }
         Err(Refusal::denied(format!("{source} is not among the artifacts of a run or model that the request names")))
     }

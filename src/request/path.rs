@@ -1,14 +1,25 @@
 //! The canonical path: decoded once, one spelling, nothing that the origin could decode further.
 
+use std::borrow::Cow;
+
+use crate::mlflow::artifact_path;
+
 /// A path that was refused, with what is wrong with it.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the path holds {0}")]
 pub struct PathError(&'static str);
 
+impl PathError {
+    /// Makes the error; `what` the path holds that it must not.
+    pub fn new(what: &'static str) -> Self {
+        Self(what)
+    }
+}
+
 /// Decodes a raw path (`/api/2.0/…`, without query) once and refuses what two readers could read differently.
 ///
-/// MLflow's artifact handlers unquote a path until it no longer changes (`behaviour`: up to ten rounds), so that no
-/// percent sign may be left after one round. Werkzeug merges double slashes by a redirect; URL parsers resolve dot
+/// MLflow's artifact handlers unquote a path until it no longer changes: a percent sign may be left after one round only if
+/// nothing hides behind it ([`artifact_path::read`]). Werkzeug merges double slashes by a redirect; URL parsers resolve dot
 /// segments; some servers cut at `;`. None of these may be in the path at all.
 pub fn canonical(raw: &str) -> Result<String, PathError> {
     if !raw.starts_with('/') {
@@ -18,19 +29,16 @@ pub fn canonical(raw: &str) -> Result<String, PathError> {
         return Err(PathError("an empty segment"));
     }
     let segments: Vec<String> = raw.split('/').map(segment).collect::<Result<_, _>>()?;
-    Ok(segments.join("/"))
-}
-
-/// Checks a path that arrives decoded, such as the `path` of an artifact listing, by the same rules.
-pub fn canonical_artifact(path: &str) -> Result<&str, PathError> {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    for segment in path.split('/') {
-        if segment.is_empty() {
-            return Err(PathError("an empty segment"));
-        }
-        check(segment)?;
+    let path = segments.join("/");
+    if path.contains('%') {
+        artifact_path::read(path.trim_matches('/'))?;
     }
     Ok(path)
+}
+
+/// Reads a path that arrives decoded, such as the `path` of an artifact listing, as MLflow does, by the same rules.
+pub fn canonical_artifact(path: &str) -> Result<Cow<'_, str>, PathError> {
+    artifact_path::read(path.strip_suffix('/').unwrap_or(path))
 }
 
 fn segment(raw: &str) -> Result<String, PathError> {
@@ -43,11 +51,10 @@ fn check(segment: &str) -> Result<(), PathError> {
     if matches!(segment, "." | "..") {
         return Err(PathError("a dot segment"));
     }
-    match segment.chars().find(|c| matches!(c, '/' | '\\' | '%' | ';' | '#' | '?') || c.is_control()) {
+    match segment.chars().find(|c| matches!(c, '/' | '\\' | ';' | '#' | '?') || c.is_control()) {
         None => Ok(()),
         Some('/') => Err(PathError("an encoded slash")),
         Some('\\') => Err(PathError("a backslash")),
-        Some('%') => Err(PathError("a percent sign after decoding")),
         Some(';') => Err(PathError("a semicolon")),
         Some('#' | '?') => Err(PathError("an encoded # or ?")),
         Some(_) => Err(PathError("a control character")),
@@ -105,6 +112,8 @@ mod tests {
         assert_eq!(canonical("/api/2.0/mlflow/%65xperiments/get").as_deref(), Ok("/api/2.0/mlflow/experiments/get"));
         assert_eq!(canonical("/").as_deref(), Ok("/"));
         assert_eq!(canonical("/a/1/a%20b+c/zo%C3%AB.txt").as_deref(), Ok("/a/1/a b+c/zoë.txt"));
+        assert_eq!(canonical("/a/1/100%25.txt").as_deref(), Ok("/a/1/100%.txt"));
+        assert_eq!(encode("/a/1/100%.txt"), "/a/1/100%25.txt");
         assert_eq!(encode("/a/1/a b+c/zoë.txt"), "/a/1/a%20b+c/zo%C3%AB.txt");
     }
 
@@ -122,8 +131,9 @@ mod tests {
             "/a%2fb",
             "/a%5cb",
             "/a\\b",
-            "/%2531/x",
-            "/%252e/1",
+            "/a/%252e/1",
+            "/a/.%2525%32e/1",
+            "/a%252fb",
             "/a;x=1",
             "/a%3bx",
             "/a%00",
@@ -138,10 +148,10 @@ mod tests {
         for path in bad {
             assert!(canonical(path).is_err(), "{path}");
         }
-        for path in ["", "/1", "./1", "1//2", "..", "%31", "a\\b", "1;2", "1/../2"] {
+        for path in ["", "/1", "./1", "1//2", "..", "%2e", "a\\b", "1;2", "1/../2"] {
             assert!(canonical_artifact(path).is_err(), "{path}");
         }
-        assert_eq!(canonical_artifact("1/run/artifacts/"), Ok("1/run/artifacts"));
+        assert_eq!(canonical_artifact("1/run/artifacts/").as_deref(), Ok("1/run/artifacts"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::path::canonical_artifact;
 use super::{Call, Row, graphql};
 use crate::access::{Capability, Resource};
 use crate::error::{Refusal, Result};
+use crate::mlflow::uri::{ArtifactLocation, SourceUri};
 use crate::routes::{Names, Need, Part};
 
 /// A capability on something.
@@ -36,6 +37,11 @@ pub enum Subject {
         /// The logged model that the request names.
         logged_model: Option<String>,
     },
+    /// A place of the client's choice for the artifacts of an experiment: for administrators, or below
+    /// `ARTIFACT_LOCATIONS`.
+    ArtifactLocation(String),
+    /// Nothing that anybody could have a grant on, and that is everybody's.
+    Anybodys,
     /// Nothing that a grant could be about: for administrators.
     Nothing(String),
 }
@@ -43,9 +49,6 @@ pub enum Subject {
 /// Tags by which the origin finds a trace's data: who sets one reads what it points at (MLflow 3.17, weak spot).
 const TAGS_OF_MLFLOW: &[&str] =
     &["mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation"];
-
-/// A prompt has no files: its clients send one of these as the source of a version (MLflow 2.21 to 3.17).
-const PROMPT_SOURCES: &[&str] = &["dummy-source", "prompt-template"];
 
 impl<S> Call<S> {
     /// Everything that the row demands, field by field, as what it is about.
@@ -60,7 +63,11 @@ impl<S> Call<S> {
         let mut demands = Vec::new();
         for claim in *claims {
             let (capability, field) = claim.parts();
-            for value in self.values(field)? {
+            let values = self.values(field)?;
+            if values.is_empty() && field.names == Names::ArtifactLocation {
+                demands.push(Demand { capability, subject: Subject::Anybodys }); // the origin's own place
+            }
+            for value in values {
                 demands.extend(self.subject(field.names, value)?.map(|subject| Demand { capability, subject }));
             }
         }
@@ -79,41 +86,48 @@ impl<S> Call<S> {
             Names::Gateway if is_configuration_without_gateway(&value) => return Ok(None),
             Names::Gateway => Subject::Nothing("the gateway is for administrators".to_owned()),
             Names::ArtifactPath => in_store(&value)?,
-            Names::Source if PROMPT_SOURCES.contains(&value.as_str()) => return Ok(None),
-            Names::Source => self.source(value)?,
+            Names::Source => return self.source(value),
+            Names::Lineage(_) if self.is_copy()? => return Ok(None),
+            Names::Lineage(part) => Subject::Part(part, value),
+            Names::ArtifactLocation => {
+                let checked = ArtifactLocation::parse(&value);
+                checked.map_err(|e| Refusal::invalid(format!("Invalid artifact location '{value}': {e}.")))?;
+                Subject::ArtifactLocation(value)
+            }
             Names::Granted => crate::api::grants::target(self, &value)?,
         }))
     }
 
-    /// What a URI points at. `runs:/<run>/…`, `models:/<logged model>`, `models:/<name>/<version>` and
-    /// `prompts:/<name>/…` say it; a path of the proxied store does too; any other place counts only as part of the
-    /// artifacts of the run or logged model that the request names beside it.
-    fn source(&self, source: String) -> Result<Subject> {
-        if source.contains(['%', '\\', '#', '?']) || source.split('/').any(|s| s == "..") {
-            return Err(Refusal::invalid("Invalid model version source: it cannot be read in one way."));
-        }
-        let model = |name: &str| Subject::Known(Resource::registered_model(name));
-        let first = |rest: &str| rest.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
-        if let Some(rest) = source.strip_prefix("runs:") {
-            return Ok(Subject::Part(Part::Run, first(rest)));
-        }
-        if let Some(rest) = source.strip_prefix("prompts:") {
-            return Ok(model(first(rest).split('@').next().unwrap_or_default()));
-        }
-        if let Some(rest) = source.strip_prefix("models:") {
-            let path = rest.trim_start_matches('/');
-            return Ok(match path.split_once(['/', '@']) {
-                Some((name, _)) => model(name),
-                None => Subject::Part(Part::LoggedModel, path.to_owned()),
-            });
-        }
-        if let Some(rest) = source.strip_prefix("mlflow-artifacts:/")
-            && !rest.starts_with('/')
-        {
-            return in_store(rest);
-        }
-        Ok(Subject::Location { source, run: self.optional("run_id")?, logged_model: self.optional("model_id")? })
+    /// What a source points at: a run, a model, a prompt, or a path of the proxied store. Any other place counts only as
+    /// part of the artifacts of the run or logged model that the request names beside it.
+    fn source(&self, source: String) -> Result<Option<Subject>> {
+        Ok(Some(match source_uri(&source)? {
+            SourceUri::Run(id) => Subject::Part(Part::Run, id.to_owned()),
+            SourceUri::LoggedModel(id) => Subject::Part(Part::LoggedModel, id.to_owned()),
+            SourceUri::RegisteredModel(name) | SourceUri::Prompt(name) => {
+                Subject::Known(Resource::registered_model(name))
+            }
+            SourceUri::ProxiedArtifact(path) => in_store(path)?,
+            SourceUri::Placeholder => return Ok(None),
+            SourceUri::Place(_) => {
+                let (run, logged_model) = (self.optional("run_id")?, self.optional("model_id")?);
+                Subject::Location { source, run, logged_model }
+            }
+        }))
     }
+
+    /// Returns true if a version is copied from that of another registered model. What may be read of that is what may be
+    /// copied; the run and the logged model that the request names beside it say where the original came from, and MLflow's
+    /// own authorizer asks for no access to them.
+    fn is_copy(&self) -> Result<bool> {
+        let source = self.optional("source")?.unwrap_or_default();
+        Ok(!source.is_empty() && matches!(source_uri(&source)?, SourceUri::RegisteredModel(_)))
+    }
+}
+
+fn source_uri(text: &str) -> Result<SourceUri<'_>> {
+    SourceUri::parse(text)
+        .map_err(|error| Refusal::invalid(format!("Invalid model version source: '{text}'; {error}.")))
 }
 
 /// The optimizer's configuration is JSON in a string; a model of the gateway is named `gateway:…` in it.
@@ -136,7 +150,7 @@ fn in_store(path: &str) -> Result<Subject> {
     let path = canonical_artifact(path).map_err(|e| Refusal::invalid(format!("Invalid artifact path: {e}.")))?;
     let segments: Vec<&str> = path.split('/').collect();
     let experiment = match segments.as_slice() {
-        ["workspaces", _, experiment, ..] | [experiment, ..] => experiment,
+        ["workspaces", _, experiment, ..] | [experiment, ..] => *experiment,
         [] => "",
     };
     if !experiment.is_empty() && experiment.bytes().all(|b| b.is_ascii_digit()) {

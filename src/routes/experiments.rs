@@ -2,6 +2,7 @@
 
 use super::words::*;
 
+const LOCATION: &Field = &field(Names::ArtifactLocation, Count::Optional, &["artifact_location"]);
 const NAME: &Field = &field(Names::ExperimentByName, Count::One, &["experiment_name"]);
 
 const ROW: Listing = Listing { rows: "experiments", id: "experiment_id", names: Names::Experiment, is_paged: true };
@@ -9,7 +10,7 @@ const BY_NAME: &[&str] = &["experiment", "experiment_id"];
 
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    post("{api}/2.0/mlflow/experiments/create",                Login,                            Settle(Settlement::ExperimentCreated)),
+    post("{api}/2.0/mlflow/experiments/create",                All(&[Update(LOCATION)]),    Settle(Settlement::ExperimentCreated)),
     get ("{api}/2.0/mlflow/experiments/search",                Login,                            Filter(ROW)),
     post("{api}/2.0/mlflow/experiments/search",                Login,                            Filter(ROW)),
     get ("{api}/2.0/mlflow/experiments/get",                   All(&[Read(EXPERIMENT)]),    Forward),

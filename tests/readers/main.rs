@@ -6,11 +6,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
 
-#[path = "../support/mod.rs"]
-mod support;
-
+mod artifact_paths;
 mod json_bodies;
 mod otlp;
+#[path = "../support/mod.rs"]
+mod support;
+mod uris;
 
 use std::fs;
 use std::io::Write;
