@@ -98,6 +98,9 @@ pub struct Refusal {
     varies_on: Option<&'static str>,
 }
 
+/// Characters of a reason that the log gets.
+const LONGEST_LINE: usize = 500;
+
 /// Short for what nearly every step of the gate gives.
 pub type Result<T> = std::result::Result<T, Refusal>;
 
@@ -187,6 +190,31 @@ impl Refusal {
     /// The reason, for the log.
     pub fn because(&self) -> &str {
         &self.because
+    }
+
+    /// The reason as a line of the log: on one line, without anything that a terminal or a viewer would act on, and not too
+    /// long. Clients write into it: names, ids, paths.
+    pub fn log_line(&self) -> String {
+        let mut line = String::new();
+        for c in self.because.chars().take(LONGEST_LINE) {
+            match c {
+                '\u{2028}'
+                | '\u{2029}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}' => {
+                    line.extend(c.escape_unicode());
+                }
+                c if c.is_control() => line.extend(c.escape_default()),
+                c => line.push(c),
+            }
+        }
+        if self.because.chars().nth(LONGEST_LINE).is_some() {
+            line.push('…');
+        }
+        line
     }
 
     /// What the client gets.

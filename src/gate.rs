@@ -40,7 +40,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let mut response = match self.answer(request).await {
             Ok(response) => response,
             Err(refusal) => {
-                let because = refusal.because().to_owned();
+                let because = refusal.log_line();
                 let response = refusal.into_response();
                 log(response.status, &because);
                 response

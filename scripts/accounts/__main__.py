@@ -144,6 +144,9 @@ def export_accounts(name, gate):
                 f"{user!r} on {kind} {resource!r}: MLflow 3.3 does not know USE: READ, which allows the same there"
             )
             level = "READ"
+        if resource == "*":
+            notes.append(f"{user!r} on {kind} '*': left out, MLflow 3.13 and later would read it as every {kind}")
+            continue
         refusals += level == "NO_PERMISSIONS"
         grants[kind].append((resource, accounts.users[user].id, level))
     users = [(user.id, user.name, user.password_hash, user.is_admin) for user in accounts.users.values()]

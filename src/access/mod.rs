@@ -125,8 +125,10 @@ impl Resource {
     /// has to decide about them, so that no other spelling is let through.
     pub fn experiment(id: &str) -> Result<Self> {
         let digits = id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
-        let word = id.starts_with(|c: char| c.is_ascii_alphabetic())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        // with a letter, or a dash within, it is no number to `int`; `1_0` is one
+        let word = id.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && id.bytes().any(|b| b.is_ascii_alphabetic() || b == b'-');
         if id.is_empty() || !(digits || word) {
             return Err(Refusal::invalid(format!("Invalid experiment ID: '{id}'.")));
         }
@@ -235,10 +237,10 @@ mod tests {
 
     #[test]
     fn an_experiment_has_one_spelling() {
-        for good in ["0", "1", "10", "748392016574839201", "exp-a_1"] {
+        for good in ["0", "1", "10", "748392016574839201", "exp-a_1", "7b26f6b84fa2", "0a", "1e5", "0x10"] {
             assert!(Resource::experiment(good).is_ok(), "{good}");
         }
-        for bad in ["", "01", "00", "1_0", " 1", "1 ", "+1", "-1", "1.0", "1e0", "٣", "1\n", "1/2", "a b"] {
+        for bad in ["", "01", "00", "1_0", " 1", "1 ", "+1", "-1", "1.0", "0_1", "٣", "1\n", "1/2", "a b"] {
             assert!(Resource::experiment(bad).is_err(), "{bad}");
         }
     }

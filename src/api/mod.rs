@@ -76,12 +76,28 @@ fn parameter<S>(call: &Call<S>, name: &str) -> Result<Json> {
         (&call.payload, call.method.decided_as()),
         (_, Method::Get) | (Payload::Json(_, Err(Unreadable::WrongType)), Method::Delete)
     );
+    if call.method == Method::Delete
+        && !in_query
+        && call.json()?.get(name).is_some_and(|value| disagrees(value, call, name))
+    {
+        return Err(Refusal::invalid(format!("Conflicting values for parameter '{name}'.")));
+    }
     let value = if in_query {
         call.query.get(name).map(|value| Json::Text(value.to_owned()))
     } else {
         call.json()?.get(name).cloned()
     };
     value.ok_or_else(|| Refusal::missing(name))
+}
+
+/// Returns true if the query has another value of the same name, or the same one in a way that only one of two readers takes:
+/// the decision and the endpoint must not read two things.
+fn disagrees<S>(value: &Json, call: &Call<S>, name: &str) -> bool {
+    let in_body = match value {
+        Json::Text(text) | Json::Number(text) => text.as_str(),
+        _ => "",
+    };
+    call.query.get(name).is_some_and(|in_query| in_query != in_body)
 }
 
 /// A parameter that is text.

@@ -11,6 +11,7 @@ use crate::http::Response;
 use crate::origin::Origin;
 use crate::request::Call;
 use crate::request::json::Json;
+use crate::request::subject::check_model_name;
 
 /// The four verbs of a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,7 @@ fn resource<S>(call: &Call<S>, kind: Kind, name: &str) -> Result<Resource> {
     };
     match kind {
         Kind::Experiment => Resource::experiment(&id),
-        Kind::RegisteredModel => Ok(Resource::registered_model(&id)),
+        Kind::RegisteredModel => check_model_name(&id).map(|()| Resource::registered_model(&id)),
     }
 }
 

@@ -4,8 +4,10 @@
 //! The nonce is in a cookie too. So a form made by one isolate is accepted by every other, for the same
 //! administrator, from the same browser, within the hour (Flask-WTF's rules and sentences).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::users;
@@ -32,12 +34,40 @@ pub fn form<D, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Cal
     }
     let nonce = to_hex(&nonce);
     let token = token(gate, caller, &nonce, gate.now)?;
-    let mut response = Response::new(200, HTML, PAGE.replace("{{token}}", &token));
+    let mut response =
+        page(PAGE.replace("{{token}}", &token), &format!("style-src '{}'", hash_of(&between(PAGE, "style"))));
     let secure = if call.url.starts_with("https:") { "; Secure" } else { "" };
     response.headers.append("Set-Cookie", format!("{COOKIE}={nonce}; HttpOnly; Path=/; SameSite=Lax{secure}"));
     response.headers.append("Vary", "Cookie");
-    response.headers.append("Cache-Control", "no-store");
     Ok(response)
+}
+
+/// A page of ours, which nobody frames or keeps, and in which nothing runs but what it was made with.
+fn page<S>(html: String, own: &str) -> Response<S> {
+    let mut response = Response::new(200, HTML, html);
+    let policy = format!("default-src 'none'; {own}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    for (name, value) in [
+        ("Content-Security-Policy", policy.as_str()),
+        ("X-Frame-Options", "DENY"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"), // the form's check of the referrer needs it
+        ("Cache-Control", "no-store"),
+    ] {
+        response.headers.append(name, value);
+    }
+    response
+}
+
+/// The source expression of an inline script or style (Content Security Policy Level 3, 2.3.1).
+fn hash_of(inline: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(inline)))
+}
+
+/// What stands in the one element of this name.
+fn between(html: &str, element: &str) -> String {
+    let inner = html.split_once(&format!("<{element}")).and_then(|(_, rest)| rest.split_once('>'));
+    let inner = inner.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
+    inner.map(|(inner, _)| inner.to_owned()).unwrap_or_default()
 }
 
 /// The form: makes the user and says so in a page of MLflow's kind.
@@ -55,8 +85,9 @@ pub async fn submit<D: Database, O: Origin, S>(
     let field = fields.get("csrf_token").filter(|value| !value.is_empty());
     let token = field.or_else(|| header("x-csrftoken")).or_else(|| header("x-csrf-token"));
     let token = token.ok_or_else(|| bad("The CSRF token is missing."))?;
-    let page = add(gate, call, caller, token, &fields).await.map_err(|refusal| refusal.varying_on("Cookie"))?;
-    let mut response = Response::new(200, HTML, page);
+    let html = add(gate, call, caller, token, &fields).await.map_err(|refusal| refusal.varying_on("Cookie"))?;
+    let script = format!("script-src '{}'", hash_of(&between(&html, "script")));
+    let mut response = page(html, &script);
     response.headers.append("Vary", "Cookie");
     Ok(response)
 }

@@ -149,6 +149,9 @@ const DELETE_GRANT: &str = "
 const OWN: &str = "
     INSERT INTO grants (user_id, resource_type, resource_id, permission) VALUES (?1, ?2, ?3, 'MANAGE')
     ON CONFLICT DO UPDATE SET permission = 'MANAGE' RETURNING user_id AS id";
+// What stands on the id or name of a new thing is of one that is no more.
+const FORGET_OTHERS: &str = "
+    DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 AND user_id <> ?3 RETURNING user_id AS id";
 const FORGET: &str = "DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
 const MOVE: &str = "
     UPDATE grants SET resource_id = ?3 WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
@@ -355,9 +358,11 @@ impl<D: Database> Directory<D> {
         self.change(key, DELETE_GRANT, None).await
     }
 
-    /// Gives MANAGE to the creator, whatever was there before.
+    /// Gives MANAGE to the creator of a new thing, and nobody else anything: whatever stood on its id or name before is gone.
     pub async fn own(&self, user_id: i64, resource: &Resource) -> Result<()> {
-        self.id(sql!(OWN, user_id, resource.kind.as_str(), resource.id.as_str())).await.map(drop)
+        let (kind, id) = (resource.kind.as_str(), resource.id.as_str());
+        let statements = vec![sql!(FORGET_OTHERS, kind, id, user_id), sql!(OWN, user_id, kind, id)];
+        self.run::<Id>(statements).await.map(drop)
     }
 
     /// Takes back everybody's grants on a resource that is gone.
@@ -367,6 +372,9 @@ impl<D: Database> Directory<D> {
 
     /// Moves everybody's grants to the new name. Grants that the new name had belong to a model that is no more.
     pub async fn rename(&self, kind: Kind, old: &str, new: &str) -> Result<()> {
+        if old == new {
+            return Ok(()); // nothing moves, and what would be cleared for it is what is there
+        }
         let statements = vec![sql!(FORGET, kind.as_str(), new), sql!(MOVE, kind.as_str(), old, new)];
         self.run::<Id>(statements).await.map(drop)
     }

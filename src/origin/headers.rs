@@ -74,11 +74,15 @@ fn end_to_end(headers: &Headers, wanted: impl Fn(&str) -> bool) -> Headers {
         .flat_map(|(_, value)| value.split(',').map(str::trim))
         .collect();
     let is_kept = |name: &str| {
-        !is_one_of(HOP_BY_HOP, name)
-            && (!is_one_of(&named, name) || is_one_of(&["content-length", "content-type"], name))
-            && wanted(name)
+        !is_one_of(HOP_BY_HOP, name) && (!is_one_of(&named, name) || is_never_hop_by_hop(name)) && wanted(name)
     };
     headers.iter().filter(|(name, _)| is_kept(name)).collect()
+}
+
+/// Returns true for what describes the body or says what a request is about: the gate has decided by it, so that a client's
+/// `Connection` must not take it off on the way.
+fn is_never_hop_by_hop(name: &str) -> bool {
+    ["content-", "x-mlflow-", "range", "if-"].iter().any(|start| starts_with(name, start))
 }
 
 fn is_one_of(names: &[&str], name: &str) -> bool {

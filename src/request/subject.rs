@@ -83,6 +83,11 @@ impl<S> Call<S> {
             Names::PartIfAny(part) => Subject::PartIfAny(part, value),
             Names::TraceTag if !TAGS_OF_MLFLOW.contains(&value.as_str()) => return Ok(None),
             Names::TraceTag => Subject::Nothing(format!("the tag {value} is set by MLflow alone")),
+            Names::AssessmentId => Subject::Nothing("the id of an assessment is for MLflow to give".to_owned()),
+            Names::NewModelName => {
+                check_model_name(&value)?;
+                Subject::Anybodys
+            }
             Names::Gateway if is_configuration_without_gateway(&value) => return Ok(None),
             Names::Gateway => Subject::Nothing("the gateway is for administrators".to_owned()),
             Names::ArtifactPath => in_store(&value)?,
@@ -128,6 +133,16 @@ impl<S> Call<S> {
 fn source_uri(text: &str) -> Result<SourceUri<'_>> {
     SourceUri::parse(text)
         .map_err(|error| Refusal::invalid(format!("Invalid model version source: '{text}'; {error}.")))
+}
+
+/// MLflow 3.13 and later read a grant on the name `*` as one on every model, and so would a database that is exported to it.
+pub fn check_model_name(name: &str) -> Result<()> {
+    if name == "*" {
+        return Err(Refusal::invalid(
+            "'*' is reserved for wildcard permission grants and cannot be used as a registered model or prompt name.",
+        ));
+    }
+    Ok(())
 }
 
 /// The optimizer's configuration is JSON in a string; a model of the gateway is named `gateway:…` in it.

@@ -1,6 +1,9 @@
 //! Scorers, evaluation, issues, review queues, label schemas and prompt optimization (MLflow 3.4 to 3.17).
 //! All of it belongs to an experiment. A scorer has no grants of its own here: its experiment decides.
 //!
+//! What has the server itself ask a model (`scorer/invoke`, `online-config`, `evaluate/invoke`, `issues/invoke`) spends the
+//! operator's keys, as the gateway does: for administrators, like the gateway.
+//!
 //! Who may see or change a review queue is finer in MLflow 3.17 (its members, its owner). Here it takes EDIT to see
 //! one and MANAGE to change it, which is never more than MLflow allows but for a queue that EDIT users list there too.
 
@@ -8,8 +11,6 @@ use super::words::*;
 
 const SCORER_EXPERIMENTS: &[&str] = &["configs", "[]", "experiment_id"];
 const SCORERS: Listing = Listing { rows: "scorers", id: "experiment_id", names: Names::Experiment, is_paged: false };
-const SECRET: &Field = &field(Names::Gateway, Count::Optional, &["secret_id"]);
-const ENDPOINT: &Field = &field(Names::Gateway, Count::Optional, &["endpoint_name"]);
 
 const ISSUE: &Field = &field(Names::Part(Part::Issue), Count::One, &["issue_id"]);
 const OF_ISSUE: Then = Judge(&["issue", "experiment_id"]);
@@ -32,14 +33,14 @@ pub const ROWS: &[Row] = &[
     get   ("{api}/3.0/mlflow/scorers/get",                         All(&[Read(EXPERIMENT)]),                            Forward),
     get   ("{api}/3.0/mlflow/scorers/versions",                    All(&[Read(EXPERIMENT)]),                            Forward),
     delete("{api}/3.0/mlflow/scorers/delete",                      All(&[Delete(EXPERIMENT)]),                          Forward),
-    put   ("{api}/3.0/mlflow/scorers/online-config",               All(&[Update(EXPERIMENT)]),                          Forward),
+    put   ("{api}/3.0/mlflow/scorers/online-config",               Admin,                                               Forward),
     get   ("{api}/3.0/mlflow/scorers/online-configs",              Login,                                               Judge(SCORER_EXPERIMENTS)),
-    post  ("{api}/3.0/mlflow/scorer/invoke",                       All(&[Update(EXPERIMENT), Read(TRACES_IF_ANY)]),     Forward),
-    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",               All(&[Update(EXPERIMENT), Read(TRACES_IF_ANY)]),     Forward),
+    post  ("{api}/3.0/mlflow/scorer/invoke",                       Admin,                                               Forward),
+    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",               Admin,                                               Forward),
 
     post  ("{api}/3.0/mlflow/issues",                              All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]),        Forward),
     post  ("{api}/3.0/mlflow/issues/search",                       All(&[Read(EXPERIMENT)]),                            Forward),
-    post  ("{api}/3.0/mlflow/issues/invoke",                       All(&[Update(EXPERIMENT), Read(TRACES_IF_ANY), Read(SECRET), Read(ENDPOINT)]), Forward),
+    post  ("{api}/3.0/mlflow/issues/invoke",                       Admin,                                               Forward),
     get   ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Read(ISSUE)]),                                 OF_ISSUE),
     patch ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Update(ISSUE)]),                               Forward),
 

@@ -148,6 +148,11 @@ pub enum Names {
     PartIfAny(Part),
     /// The key of a trace's tag. Some say where the trace's data lies: nobody but MLflow may set those.
     TraceTag,
+    /// The id of an assessment that a new trace brings along. MLflow gives these ids; one that is there already it would
+    /// overwrite, whosever trace it is of.
+    AssessmentId,
+    /// The name of a model that is made or renamed.
+    NewModelName,
     /// Something of the AI gateway, for administrators.
     Gateway,
     /// A path in the proxied artifact store, whose first segment is an experiment id.

@@ -8,6 +8,8 @@ use super::words::*;
 const SOURCE: &Field = &field(Names::Source, Count::Optional, &["source"]);
 const OF_RUN: &Field = &field(Names::Lineage(Part::Run), Count::Optional, &["run_id"]);
 const OF_LOGGED_MODEL: &Field = &field(Names::Lineage(Part::LoggedModel), Count::Optional, &["model_id"]);
+const NEW_NAME: &Field = &field(Names::NewModelName, Count::Optional, &["name"]);
+const RENAMED: &Field = &field(Names::NewModelName, Count::Optional, &["new_name"]);
 
 const MODEL_ROW: Listing =
     Listing { rows: "registered_models", id: "name", names: Names::RegisteredModel, is_paged: true };
@@ -16,13 +18,13 @@ const VERSION_ROW: Listing =
 
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    post  ("{api}/2.0/mlflow/registered-models/create",              Login,                       Settle(Settlement::ModelCreated)),
+    post  ("{api}/2.0/mlflow/registered-models/create",              All(&[Update(NEW_NAME)]), Settle(Settlement::ModelCreated)),
     get   ("{api}/2.0/mlflow/registered-models/search",              Login,                       Filter(MODEL_ROW)),
     get   ("{api}/2.0/mlflow/registered-models/get",                 All(&[Read(MODEL)]),    Forward),
     get   ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(MODEL)]),    Forward),
     post  ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(MODEL)]),    Forward),
     patch ("{api}/2.0/mlflow/registered-models/update",              All(&[Update(MODEL)]),  Forward),
-    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL)]),  Settle(Settlement::ModelRenamed)),
+    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL), Update(RENAMED)]), Settle(Settlement::ModelRenamed)),
     delete("{api}/2.0/mlflow/registered-models/delete",              All(&[Delete(MODEL)]),  Settle(Settlement::ModelDeleted)),
     post  ("{api}/2.0/mlflow/registered-models/set-tag",             All(&[Update(MODEL)]),  Forward),
     delete("{api}/2.0/mlflow/registered-models/delete-tag",          All(&[Update(MODEL)]),  Forward),

@@ -17,6 +17,8 @@ const PROMPTS: &Field = &field(Names::RegisteredModel, Count::EachOptional, &["p
 
 const NEW: &Field = &field(Names::PartIfAny(Part::Trace), Count::Optional, &["trace.trace_info.trace_id"]);
 const NEW_TAGS: &Field = &field(Names::TraceTag, Count::EachOptional, &["trace.trace_info.tags{}"]);
+const NEW_ASSESSMENTS: &Field =
+    &field(Names::AssessmentId, Count::EachOptional, &["trace.trace_info.assessments[].assessment_id"]);
 const NEW_IN: &Field =
     &field(Names::Experiment, Count::One, &["trace.trace_info.trace_location.mlflow_experiment.experiment_id"]);
 const LOCATIONS: &Field = &field(Names::Experiment, Count::Each, &["locations[].mlflow_experiment.experiment_id"]);
@@ -49,7 +51,7 @@ pub const ROWS: &[Row] = &[
     patch ("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Admin,                                   Forward),
     delete("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Admin,                                   Forward),
 
-    post  ("{api}/3.0/mlflow/traces",                                 All(&[Update(NEW_IN), Update(NEW), Update(NEW_TAGS)]), Forward),
+    post  ("{api}/3.0/mlflow/traces",                                 All(&[Update(NEW_IN), Update(NEW), Update(NEW_TAGS), Update(NEW_ASSESSMENTS)]), Forward),
     get   ("{api}/3.0/mlflow/traces/{trace_id}",                      All(&[Read(TRACE)]),                              OF_TRACE),
     get   ("{api}/3.0/mlflow/traces/get",                             All(&[Read(TRACE)]),                              OF_TRACE),
     get   ("{api}/3.0/mlflow/traces/batchGet",                        All(&[Read(TRACES)]),                             OF_TRACES),

@@ -49,6 +49,8 @@ pub fn sample(row: &Row) -> (String, String) {
             Names::Part(part) | Names::PartIfAny(part) | Names::Lineage(part) => part_of_1(part),
             Names::ArtifactLocation => continue, // a choice, which few have
             Names::TraceTag => "a tag",
+            Names::AssessmentId => continue,
+            Names::NewModelName => "new",
             Names::Gateway => continue,
             Names::ArtifactPath => "1/r1/artifacts",
             Names::Source => "mlflow-artifacts:/1/r1/artifacts/model",
