@@ -113,7 +113,6 @@ fn one_id_is_no_list_of_ids() {
         refused("POST", "/api/2.0/mlflow/logged-models/search", body);
         refused("POST", "/api/3.0/mlflow/traces/metrics", body);
     }
-    refused("POST", "/ajax-api/3.0/mlflow/scorer/invoke", r#"{"experiment_id":"1","trace_ids":"t1"}"#);
     refused("POST", UPDATE, r#"{"experiment_id":["1"]}"#);
 }
 

@@ -263,7 +263,6 @@ fn a_path_that_could_be_read_twice_is_400_and_never_forwarded() {
         "/api/2.0/mlflow/experiments%2Fget",
         "/api/2.0/mlflow/experiments/get;x=1",
         &format!("{artifacts}/./1/x"),
-        &format!("{artifacts}/%2531/x"),
         &format!("{artifacts}/%2e/1/x"),
         &format!("{artifacts}/%252e/1/x"),
         &format!("{artifacts}//1/x"),
@@ -271,7 +270,6 @@ fn a_path_that_could_be_read_twice_is_400_and_never_forwarded() {
         &format!("{artifacts}/01/x"),
         &format!("{artifacts}?path=./1"),
         &format!("{artifacts}?path=1/../2"),
-        &format!("{artifacts}?path=%2531"),
         "/static-files/../api/2.0/mlflow/experiments/get",
     ] {
         for user in [ALICE, ADMIN] {
@@ -619,11 +617,12 @@ fn a_model_version_points_only_at_what_the_caller_may_read() {
         r#""source":"s3://bucket/r31","run_id":"r3""#,
         r#""source":"file:///etc""#,
         r#""source":"/etc""#,
-        r#""source":"mlflow-artifacts://host/2/r2/artifacts""#,
+        r#""source":"mlflow-artifacts:/%31/r1""#, // MLflow reads experiment 1
     ] {
         assert_eq!(create(forbidden), 403, "{forbidden}");
     }
-    for refused in [r#""source":"mlflow-artifacts:/2/../1/r1""#, r#""source":"mlflow-artifacts:/%31/r1""#] {
+    for refused in [r#""source":"mlflow-artifacts:/2/../1/r1""#, r#""source":"mlflow-artifacts://host/2/r2/artifacts""#]
+    {
         assert_eq!(create(refused), 400, "{refused}");
     }
     for allowed in [

@@ -92,8 +92,8 @@ impl<S> Call<S> {
             Names::Gateway => Subject::Nothing("the gateway is for administrators".to_owned()),
             Names::ArtifactPath => in_store(&value)?,
             Names::Source => return self.source(value),
-            Names::Lineage(_) if self.is_copy()? => return Ok(None),
-            Names::Lineage(part) => Subject::Part(part, value),
+            Names::LineageRun if self.is_copy()? => return Ok(None),
+            Names::LineageRun => Subject::Part(Part::Run, value),
             Names::ArtifactLocation => {
                 let checked = ArtifactLocation::parse(&value);
                 checked.map_err(|e| Refusal::invalid(format!("Invalid artifact location '{value}': {e}.")))?;
@@ -122,8 +122,8 @@ impl<S> Call<S> {
     }
 
     /// Returns true if a version is copied from that of another registered model. What may be read of that is what may be
-    /// copied; the run and the logged model that the request names beside it say where the original came from, and MLflow's
-    /// own authorizer asks for no access to them.
+    /// copied; the run that the request names beside it says where the original came from, and MLflow's own authorizer asks for
+    /// no access to it. It asks for none to the logged model either, but MLflow up to 3.16 writes a tag to that.
     fn is_copy(&self) -> Result<bool> {
         let source = self.optional("source")?.unwrap_or_default();
         Ok(!source.is_empty() && matches!(source_uri(&source)?, SourceUri::RegisteredModel(_)))

@@ -33,14 +33,14 @@ pub const ROWS: &[Row] = &[
     get   ("{api}/3.0/mlflow/scorers/get",                         All(&[Read(EXPERIMENT)]),                            Forward),
     get   ("{api}/3.0/mlflow/scorers/versions",                    All(&[Read(EXPERIMENT)]),                            Forward),
     delete("{api}/3.0/mlflow/scorers/delete",                      All(&[Delete(EXPERIMENT)]),                          Forward),
-    put   ("{api}/3.0/mlflow/scorers/online-config",               Admin,                                               Forward),
+    put   ("{api}/3.0/mlflow/scorers/online-config",               Admin,                                               Stream),
     get   ("{api}/3.0/mlflow/scorers/online-configs",              Login,                                               Judge(SCORER_EXPERIMENTS)),
-    post  ("{api}/3.0/mlflow/scorer/invoke",                       Admin,                                               Forward),
-    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",               Admin,                                               Forward),
+    post  ("{api}/3.0/mlflow/scorer/invoke",                       Admin,                                               Stream),
+    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",               Admin,                                               Stream),
 
     post  ("{api}/3.0/mlflow/issues",                              All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]),        Forward),
     post  ("{api}/3.0/mlflow/issues/search",                       All(&[Read(EXPERIMENT)]),                            Forward),
-    post  ("{api}/3.0/mlflow/issues/invoke",                       Admin,                                               Forward),
+    post  ("{api}/3.0/mlflow/issues/invoke",                       Admin,                                               Stream),
     get   ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Read(ISSUE)]),                                 OF_ISSUE),
     patch ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Update(ISSUE)]),                               Forward),
 

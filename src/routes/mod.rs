@@ -159,8 +159,8 @@ pub enum Names {
     ArtifactPath,
     /// A URI that points into an experiment, at a model or at a prompt.
     Source,
-    /// Where a model version came from, unless its source is a version of a registered model.
-    Lineage(Part),
+    /// The run that a model version came from, unless its source is a version of a registered model.
+    LineageRun,
     /// Where an experiment keeps its artifacts.
     ArtifactLocation,
     /// The id beside `resource_type` in the grant API of MLflow 3.13 and later.

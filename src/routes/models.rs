@@ -6,8 +6,7 @@
 use super::words::*;
 
 const SOURCE: &Field = &field(Names::Source, Count::Optional, &["source"]);
-const OF_RUN: &Field = &field(Names::Lineage(Part::Run), Count::Optional, &["run_id"]);
-const OF_LOGGED_MODEL: &Field = &field(Names::Lineage(Part::LoggedModel), Count::Optional, &["model_id"]);
+const OF_RUN: &Field = &field(Names::LineageRun, Count::Optional, &["run_id"]);
 const NEW_NAME: &Field = &field(Names::NewModelName, Count::Optional, &["name"]);
 const RENAMED: &Field = &field(Names::NewModelName, Count::Optional, &["new_name"]);
 
@@ -31,7 +30,7 @@ pub const ROWS: &[Row] = &[
     get   ("{api}/2.0/mlflow/registered-models/alias",               All(&[Read(MODEL)]),    Forward),
     post  ("{api}/2.0/mlflow/registered-models/alias",               All(&[Update(MODEL)]),  Forward),
     delete("{api}/2.0/mlflow/registered-models/alias",               All(&[Delete(MODEL)]),  Forward),
-    post  ("{api}/2.0/mlflow/model-versions/create",                 All(&[Update(MODEL), Read(OF_RUN), Read(OF_LOGGED_MODEL), Read(SOURCE)]), Forward),
+    post  ("{api}/2.0/mlflow/model-versions/create",                 All(&[Update(MODEL), Read(OF_RUN), Read(LOGGED_MODEL_IF_ANY), Read(SOURCE)]), Forward),
     get   ("{api}/2.0/mlflow/model-versions/search",                 Login,                       Filter(VERSION_ROW)),
     get   ("{api}/2.0/mlflow/model-versions/get",                    All(&[Read(MODEL)]),    Forward),
     get   ("{api}/2.0/mlflow/model-versions/get-download-uri",       All(&[Read(MODEL)]),    Forward),

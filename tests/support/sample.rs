@@ -46,7 +46,8 @@ pub fn sample(row: &Row) -> (String, String) {
             Names::Experiment | Names::Granted => "1",
             Names::ExperimentByName => "e1",
             Names::RegisteredModel => "m",
-            Names::Part(part) | Names::PartIfAny(part) | Names::Lineage(part) => part_of_1(part),
+            Names::Part(part) | Names::PartIfAny(part) => part_of_1(part),
+            Names::LineageRun => "r1",
             Names::ArtifactLocation => continue, // a choice, which few have
             Names::TraceTag => "a tag",
             Names::AssessmentId => continue,
