@@ -112,6 +112,7 @@ export BENCH_MLFLOW := $(MLFLOW_NEW)
 
 # BENCH_ROUNDS=5, BENCH_SECONDS=0.8 a measurement, BENCH_CONNECTIONS=1,4,16 for MLflow, BENCH_OUT=bench,
 # BENCH_PARTS=overhead,distant,mlflow,weight,growth
+# BENCH_BASELINE=DIR measures the Worker of another checkout, in which `make build` was run, in the same rounds.
 bench: $(bench_needs) ## What the Worker costs, beside MLflow and bare pass-throughs, into bench/RESULTS.md (25 minutes)
 	@node bench/run.mjs
 

@@ -32,7 +32,7 @@ export function report({ about, overhead, distant, mlflow, weight, growth }) {
   ].filter(Boolean).join("\n\n") + "\n";
 }
 
-function overheadSection({ reads, writes, write, statement, verdicts }) {
+function overheadSection({ reads, writes, write, since, statement, verdicts }) {
   const generator = Math.max(...reads.map((row) => row.generator.median));
   const direct = reads[0].rate.median / Math.max(...reads.slice(1).map((row) => row.rate.median));
   return section(
@@ -51,6 +51,8 @@ function overheadSection({ reads, writes, write, statement, verdicts }) {
     `\`runs/log-batch\` of ${whole(write.metrics)} metrics (${kilobytes(write.bytes)}), in which the Worker looks for what they ` +
       "belong to; columns as above:",
     overheadTable(writes),
+    since && "Since the baseline (an earlier commit, measured in the same rounds), as ratios of now to then:",
+    since && table(["", "requests/s", "CPU per request"], since.map((row) => [row.title, spread(row.rate), spread(row.cpu)])),
     `Neither the load nor the stub is the limit of the reads: together they do ${number(direct)} times the requests of the ` +
       `fastest Worker, and the load took ${number(generator)} of a core at most.`,
   );

@@ -12,11 +12,21 @@ const ROOT = resolve(import.meta.dirname, "../..");
 export const BUILD = join(ROOT, "build");
 const COMPATIBILITY_DATE = /^compatibility_date = "(.*)"/m.exec(readFileSync(join(ROOT, "wrangler.toml"), "utf8"))[1];
 
-const modules = (...files) =>
-  files.map((file) => ({ type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule", path: join(ROOT, file) }));
+/** A checkout of an earlier commit in which `make build` was run, to be measured beside this one. */
+export const BASELINE = process.env.BENCH_BASELINE ? resolve(process.env.BENCH_BASELINE) : undefined;
+
+const modules = (...files) => modulesIn(ROOT, ...files);
+const modulesIn = (root, ...files) => files.map((file) => ({
+  type: file.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+  path: join(ROOT, file),
+  ...(root !== ROOT && { contents: readFileSync(join(root, file), file.endsWith(".wasm") ? undefined : "utf8") }),
+}));
 
 export const SCRIPTS = {
   ours: modules("build/index.js", "build/index_bg.wasm"),
+  get baseline() {
+    return modulesIn(BASELINE, "build/index.js", "build/index_bg.wasm");
+  },
   counting: modules("bench/workers/counting.js", "bench/workers/watched-d1.js", "build/index.js", "build/index_bg.wasm"),
   distant: modules("bench/workers/distant.js", "bench/workers/watched-d1.js", "build/index.js", "build/index_bg.wasm"),
   /** The names of the functions are kept apart by the build, which takes them out of what is deployed. */
@@ -89,14 +99,14 @@ async function startNow(script, origin, folder, vars, inspected) {
 /** Our Worker on an empty directory, with a user of it and that user's token. */
 export async function startOurs(origin, folder, { script = "ours", vars = {} } = {}) {
   const worker = await startWorker(script, origin, folder, vars);
-  await applySchema(worker);
+  await applySchema(worker, script);
   return { ...worker, token: await createUser(worker.url, "1") };
 }
 
-/** The schema, into an empty D1. */
-export async function applySchema({ miniflare }) {
+/** The schema, into an empty D1: that of the baseline for the baseline. */
+export async function applySchema({ miniflare }, script = "ours") {
   const database = await miniflare.getD1Database("DB");
-  const schema = readFileSync(join(ROOT, "schema.sql"), "utf8").replace(/--.*$/gm, "");
+  const schema = readFileSync(join(script === "baseline" ? BASELINE : ROOT, "schema.sql"), "utf8").replace(/--.*$/gm, "");
   const statements = schema.split(";").filter((statement) => statement.trim());
   await database.batch(statements.map((statement) => database.prepare(statement)));
 }

@@ -5,7 +5,7 @@ import { ask, askJson, load } from "../lib/load.mjs";
 import { startMlflow } from "../lib/origins.mjs";
 import { cores, descendants, hasTaskset, keepOn } from "../lib/processes.mjs";
 import { alternate, paired, summary } from "../lib/stats.mjs";
-import { ADMIN, CACHED, USER, applySchema, basic, startWorker } from "../lib/workers.mjs";
+import { ADMIN, BASELINE, CACHED, USER, applySchema, basic, startWorker } from "../lib/workers.mjs";
 
 const API = "/api/2.0/mlflow";
 const JSON_TYPE = { "content-type": "application/json" };
@@ -18,7 +18,10 @@ const PASSTHROUGH = "behind a pass-through";
 const STRICT = "behind our Worker";
 const KEPT = "behind our Worker, D1 asked once a minute";
 
-const SYSTEMS = [PLAIN, BASIC_AUTH, BASIC_AUTH_CACHED, PASSTHROUGH, STRICT, KEPT];
+// Both as they were at an earlier commit (BENCH_BASELINE).
+const BEFORE = BASELINE ? [`${STRICT} (baseline)`, `${KEPT} (baseline)`] : [];
+
+const SYSTEMS = [PLAIN, BASIC_AUTH, BASIC_AUTH_CACHED, PASSTHROUGH, STRICT, KEPT, ...BEFORE];
 const OURS = [STRICT, KEPT];
 // It hashes the password for each request, so that a round of it takes longer than one of all others.
 const ROUNDS_AT_MOST = { [BASIC_AUTH]: 2 };
@@ -31,6 +34,7 @@ const RIVALS = [
   { rival: PASSTHROUGH, title: "a pass-through, MLflow on a core of its own", onItsCore: true },
   { rival: BASIC_AUTH, title: "basic-auth", target: 20 },
   { rival: BASIC_AUTH_CACHED, title: "basic-auth, cached", target: 4 },
+  ...(BASELINE ? [{ rival: (ours) => `${ours} (baseline)`, title: "itself at the baseline" }] : []),
 ];
 
 export async function measureMlflow(settings) {
@@ -47,7 +51,7 @@ export async function measureMlflow(settings) {
   let alone;
   if (!notAlone) {
     say("MLflow on a core of its own");
-    alone = await onItsCore(plain, workers, () => allRounds(systems, [PLAIN, PASSTHROUGH, ...OURS], cells(), settings));
+    alone = await onItsCore(plain, workers, () => allRounds(systems, [PLAIN, PASSTHROUGH, ...OURS, ...BEFORE], cells(), settings));
   }
   await Promise.all(workers.map((worker) => worker.stop()));
   return {
@@ -72,9 +76,11 @@ async function startAll({ folder, tools, mlflowVersion, runs, say }) {
   const behind = (name, script, vars) => startWorker(script, plain.url, join(folder, name), vars);
   const workers = await Promise.all([
     behind("passthrough", "javascript"), behind("strict", "ours"), behind("kept", "ours", CACHED),
+    ...(BASELINE ? [behind("strict-baseline", "baseline"), behind("kept-baseline", "baseline", CACHED)] : []),
   ]);
-  const [passthrough, strict, kept] = workers;
-  await Promise.all([strict, kept].map(applySchema));
+  const [passthrough, strict, kept, ...baseline] = workers;
+  await Promise.all([strict, kept].map((worker) => applySchema(worker)));
+  await Promise.all(baseline.map((worker) => applySchema(worker, "baseline")));
   const prepared = await Promise.all([
     prepare(plain, { runs }),
     prepare(auth, { runs, hasUsers: true }),
@@ -82,6 +88,7 @@ async function startAll({ folder, tools, mlflowVersion, runs, say }) {
     prepare(passthrough, { runs }),
     prepare(strict, { runs, hasUsers: true }),
     prepare(kept, { runs, hasUsers: true }),
+    ...baseline.map((worker) => prepare(worker, { runs, hasUsers: true })),
   ]);
   return { plain, workers, systems: Object.fromEntries(prepared.map((system, n) => [SYSTEMS[n], system])) };
 }
@@ -139,7 +146,8 @@ function tell({ count, operation, samples }) {
 function compare(ours, shared, alone) {
   const times = RIVALS.map(({ rival, onItsCore, target = 0 }) => {
     const samples = (onItsCore ? alone : shared)?.samples;
-    const ratio = samples && paired(rates(samples[ours]), rates(samples[rival]), (a, b) => a / b);
+    const other = typeof rival === "function" ? rival(ours) : rival;
+    const ratio = samples && paired(rates(samples[ours]), rates(samples[other]), (a, b) => a / b);
     return ratio && { ratio, isMet: ratio.median >= target };
   });
   return { operation: shared.operation.name, connections: shared.count, times };

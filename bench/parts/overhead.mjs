@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { load } from "../lib/load.mjs";
 import { startStub } from "../lib/origins.mjs";
 import { alternate, paired, summary } from "../lib/stats.mjs";
-import { CACHED, USER, applySchema, basic, startOurs, startWorker } from "../lib/workers.mjs";
+import { BASELINE, CACHED, USER, applySchema, basic, startOurs, startWorker } from "../lib/workers.mjs";
 
 const GET = { method: "GET", path: "/api/2.0/mlflow/experiments/get?experiment_id=1" };
 const PUBLIC = { method: "GET", path: "/health" };
@@ -28,6 +28,9 @@ const RUST = "pass-through, Rust";
 const ONE_STATEMENT = "pass-through, JavaScript, one D1 statement";
 const STRICT = { Basic: "our Worker, Basic", token: "our Worker, token" };
 const KEPT = { Basic: "our Worker, Basic, D1 asked once a minute", token: "our Worker, token, D1 asked once a minute" };
+// The same two as they were at an earlier commit (BENCH_BASELINE), and what is to be compared with them.
+const BEFORE = { strict: `${STRICT.Basic} (baseline)`, kept: `${KEPT.Basic} (baseline)` };
+const SINCE = [[STRICT.Basic, BEFORE.strict], [KEPT.Basic, BEFORE.kept]];
 
 // What the Worker may cost at most.
 const ALLOWED = { addedToStatement: 0.3, share: 0.9, cpu: 1 };
@@ -42,6 +45,13 @@ export async function measureOverhead({ rounds, seconds, warmUp, folder, say }) 
     startOurs(stub.url, join(folder, "strict")),
     startOurs(stub.url, join(folder, "kept"), { vars: CACHED }),
   ]);
+  const baseline = BASELINE ? await Promise.all([
+    startOurs(stub.url, join(folder, "strict-baseline"), { script: "baseline" }),
+    startOurs(stub.url, join(folder, "kept-baseline"), { script: "baseline", vars: CACHED }),
+  ]) : [];
+  const before = (request) => Object.fromEntries(baseline.map((worker, n) => (
+    [[BEFORE.strict, BEFORE.kept][n], { ...worker, request, authorization: basic(USER) }]
+  )));
   await applySchema(javascriptWithD1);
   const database = await javascriptWithD1.miniflare.getD1Database("DB");
   await database.prepare("INSERT INTO users (username, password_hash) VALUES ('reader', '')").run();
@@ -58,6 +68,7 @@ export async function measureOverhead({ rounds, seconds, warmUp, folder, say }) 
     [STRICT.token]: { ...strict, request: GET, authorization: strict.token },
     [KEPT.Basic]: { ...kept, request: GET, authorization: basic(USER) },
     [KEPT.token]: { ...kept, request: GET, authorization: kept.token },
+    ...before(GET),
   }, how);
   say("a write of 100 kB");
   const writes = await measureAll({
@@ -66,14 +77,16 @@ export async function measureOverhead({ rounds, seconds, warmUp, folder, say }) 
     [RUST]: { ...rust, request: WRITE },
     [STRICT.Basic]: { ...strict, request: WRITE, authorization: basic(USER) },
     [KEPT.Basic]: { ...kept, request: WRITE, authorization: basic(USER) },
+    ...before(WRITE),
   }, how);
-  await Promise.all([javascript, rust, javascriptWithD1, strict, kept].map((worker) => worker.stop()));
+  await Promise.all([javascript, rust, javascriptWithD1, strict, kept, ...baseline].map((worker) => worker.stop()));
 
   const statement = added("p50", reads.one[ONE_STATEMENT], reads.one[JAVASCRIPT]);
   return {
     reads: rows(reads),
     writes: rows(writes),
     write: { metrics: METRICS, bytes: WRITE.body.length },
+    since: BASELINE ? [...since("a read", reads), ...since("a write", writes)] : undefined,
     statement,
     verdicts: verdicts(reads, statement),
   };
@@ -125,6 +138,15 @@ function verdicts({ one, many }, statement) {
       share(many[name], many[RUST]), ALLOWED.share)),
     ...each(STRICT, (login, name) => atMost(`${login}: ms of CPU of a request`, summary(cpu(many[name])), ALLOWED.cpu)),
   ];
+}
+
+/** What became of a Worker since the baseline: requests a second and CPU, as ratios. */
+function since(title, { many }) {
+  return SINCE.map(([now, before]) => ({
+    title: `${title}, ${now}`,
+    rate: share(many[now], many[before]),
+    cpu: paired(cpu(many[now]), cpu(many[before]), (a, b) => a / b),
+  }));
 }
 
 function added(what, these, those) {
