@@ -31,12 +31,32 @@ CREATE TABLE IF NOT EXISTS tokens (
   UNIQUE (user_id, name)
 );
 
--- Failed sign-ins, by what was tried: a name (whether or not anybody has it) or an address.
+-- Failed sign-ins, by what was tried: a name at an address, a name (whether or not anybody has it), or an address.
 CREATE TABLE IF NOT EXISTS guesses (
-  subject      TEXT    PRIMARY KEY,     -- user:<SHA-256 of the name> or address:<address>
+  subject      TEXT    PRIMARY KEY,     -- pair:<hash>, user:<hash of the name> or address:<network>
   failures     INTEGER NOT NULL,
   last_at      INTEGER NOT NULL,
   locked_until INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS guesses_by_time ON guesses (last_at);
+
+-- Passwords that are being tried, or were wrong: each counts as a guess once.
+CREATE TABLE IF NOT EXISTS attempts (
+  password TEXT    PRIMARY KEY,         -- keyed hash of name and password
+  stored   TEXT    NOT NULL,            -- method and salt of the hash that it was tried on; empty: nobody has the name
+  claim    TEXT    NOT NULL,            -- random, of the request that was counted
+  wrong    INTEGER NOT NULL CHECK (wrong IN (0, 1)), -- 0 while it is being tried
+  tries    INTEGER NOT NULL,
+  last_at  INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS attempts_by_time ON attempts (last_at);
+
+-- Names that have signed in from an address: locks of others do not hold for them there.
+CREATE TABLE IF NOT EXISTS signed_in_from (
+  subject TEXT    PRIMARY KEY,          -- pair:<keyed hash of name and address>
+  last_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS signed_in_from_by_time ON signed_in_from (last_at);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::bounded::{Bounded, Weigh};
 use crate::identity::access_jwt::RsaKey;
+use crate::identity::password::Method;
 use crate::identity::verified::Verified;
 use crate::origin::parents::Parent;
 use crate::routes::Part;
@@ -49,6 +50,8 @@ pub struct Isolate {
     pub access_keys: RefCell<AccessKeys>,
     /// Whether the users table is known to hold somebody.
     pub has_users: Cell<bool>,
+    /// The method of most stored hashes, which is what an unknown name is made to cost.
+    pub common_method: Cell<Option<Method>>,
     hashes: Cell<u64>,
 }
 
@@ -60,6 +63,7 @@ impl Isolate {
             parents: RefCell::new(Bounded::new(PARENTS, PARENTS_BYTES)),
             access_keys: RefCell::new(AccessKeys::default()),
             has_users: Cell::new(false),
+            common_method: Cell::new(None),
             hashes: Cell::new(0),
         }
     }

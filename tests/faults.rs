@@ -228,7 +228,7 @@ fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_exper
         edge: &world.edge,
         isolate: &world.isolate,
         now: support::NOW,
-        random: |_| false,
+        random: |_| true,
     };
     let mut headers = Headers::default();
     headers.append("Authorization", basic(ALICE));

@@ -27,7 +27,7 @@ fn a_request_costs_what_the_design_says() {
     let log = |run: &str| {
         world.cost(|| assert_eq!(world.post(ALICE, "/api/2.0/mlflow/runs/log-metric", &log_metric(run)).status, 200))
     };
-    assert_eq!(get(GET_EXPERIMENT), (1, 1, 1), "first sight of the credentials");
+    assert_eq!(get(GET_EXPERIMENT), (2, 1, 1), "first sight of the credentials");
     assert_eq!(get(GET_EXPERIMENT), (1, 1, 0), "experiment in the request");
     assert_eq!(get("/api/2.0/mlflow/registered-models/get?name=m"), (1, 1, 0), "model in the request");
     assert_eq!(get("/api/2.0/mlflow/runs/get?run_id=r1"), (2, 1, 0), "read, parent unknown, named by the answer");

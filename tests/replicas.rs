@@ -114,8 +114,8 @@ fn who_makes_something_may_use_it_with_the_next_request() {
 #[test]
 fn guesses_count_at_the_primary_and_lock_there() {
     let world = lagging();
-    for _ in 0..2 {
-        assert_eq!(world.get("alice:wrong", GET_EXPERIMENT).status, 401);
+    for n in 0..2 {
+        assert_eq!(world.get(&format!("alice:wrong-{n}"), GET_EXPERIMENT).status, 401);
     }
     assert_eq!(world.database.rows("SELECT failures FROM guesses")[0]["failures"], 2, "each counts once");
     assert_eq!(world.get("alice:wrong", GET_EXPERIMENT).status, 429, "the replica knows of no lock");

@@ -116,9 +116,9 @@ async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>,
     if parameter(call, "password")?.text() == Some(current.expose()) {
         return Err(Refusal::invalid("New password must differ from the current password."));
     }
-    let found = gate.directory.identify(username, &[], &[]).await?;
+    let found = gate.directory.identify(username, &[]).await?;
     gate.isolate.count_hash();
-    if !found.user.is_some_and(|(_, stored, _)| stored.verifies(&current)) {
+    if !found.is_some_and(|(_, stored, _)| stored.verifies(&current)) {
         return Err(Refusal::invalid("Current password does not match."));
     }
     Ok(())

@@ -94,13 +94,8 @@ macro_rules! wanted_grants {
     };
 }
 
-const IDENTIFY: &str = concat!(
-    "SELECT l.failures, l.locked_until, u.id, u.password_hash, u.is_admin, ",
-    wanted_grants!(),
-    " FROM (SELECT coalesce(sum(failures), 0) AS failures, coalesce(max(locked_until), 0) AS locked_until
-            FROM guesses WHERE subject IN (SELECT value FROM json_each(?3))) AS l
-      LEFT JOIN users AS u ON u.username = ?1"
-);
+const IDENTIFY: &str =
+    concat!("SELECT u.id, u.password_hash, u.is_admin, ", wanted_grants!(), " FROM users AS u WHERE u.username = ?1");
 const IDENTIFY_TOKEN: &str = concat!(
     "SELECT t.id AS token_id, t.read_only, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin, ",
     wanted_grants!(),
@@ -109,7 +104,11 @@ const IDENTIFY_TOKEN: &str = concat!(
 // Rows, since a page may name more than one row of D1 can hold.
 const GRANTS: &str = concat!("SELECT g.resource_type, g.resource_id, g.permission FROM ", wanted!("?1"));
 const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
-const ANY_USER: &str = "SELECT EXISTS (SELECT 1 FROM users) AS id";
+/// The method of most of the hashes, of the last thousand users.
+const COMMON_METHOD: &str = "
+    SELECT substr(password_hash, 1, max(instr(password_hash, '$') - 1, 0)) AS method
+    FROM (SELECT password_hash FROM users ORDER BY id DESC LIMIT 1000)
+    GROUP BY method ORDER BY count(*) DESC LIMIT 1";
 const FIRST_ADMIN: &str = "
     INSERT INTO users (username, password_hash, is_admin)
     SELECT ?1, ?2, 1 WHERE NOT EXISTS (SELECT 1 FROM users) RETURNING id";
@@ -198,46 +197,17 @@ pub struct GrantKey<'a> {
     pub resource: &'a Resource,
 }
 
-/// What the directory knows about a name.
-pub struct Identified {
-    /// Its user, with the stored hash and the wanted grants.
-    pub user: Option<(Caller, PasswordHash, Grants)>,
-    /// Failed sign-ins that are remembered.
-    pub failures: i64,
-    /// Until when passwords are not looked at, in seconds since 1970.
-    pub locked_until: i64,
-}
+/// A user with the stored hash and the wanted grants.
+pub type Identified = (Caller, PasswordHash, Grants);
 
 /// The users and grants.
 pub struct Directory<D>(pub D);
 
 impl<D: Database> Directory<D> {
-    /// Who has this name, with the stored hash, the grants on the wanted resources, and what was guessed about the
-    /// subjects: one statement.
-    pub async fn identify(&self, username: &str, wanted: &[Resource], subjects: &[String]) -> Result<Identified> {
-        #[derive(Deserialize)]
-        struct Row {
-            failures: i64,
-            locked_until: i64,
-            id: Option<i64>,
-            password_hash: Option<PasswordHash>,
-            is_admin: Option<i64>,
-            grants: String,
-        }
-        let subjects = serde_json::json!(subjects).to_string();
-        let rows: Vec<Row> =
-            self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str(), subjects.as_str())).await?;
-        let Some(row) = rows.into_iter().next() else { return Err(fault("the identity statement gave no row")) };
-        let user = match (row.id, row.password_hash, row.is_admin) {
-            (Some(id), Some(hash), Some(is_admin)) => {
-                let username = username.to_owned();
-                let caller = Caller { id, username, is_admin: is_admin != 0, sign_in: SignIn::Password };
-                Some((caller, hash, grants_of(wanted, &row.grants)?))
-            }
-            (None, None, None) => None,
-            _ => return Err(fault("half a user")),
-        };
-        Ok(Identified { user, failures: row.failures, locked_until: row.locked_until })
+    /// Returns the user of this name, with the stored hash and the grants on the wanted resources: one statement.
+    pub async fn identify(&self, username: &str, wanted: &[Resource]) -> Result<Option<Identified>> {
+        let rows: Vec<UserRow> = self.query(sql!(IDENTIFY, username, wanted_json(wanted).as_str())).await?;
+        rows.into_iter().next().map(|row| row.read(username, wanted)).transpose()
     }
 
     /// Replaces a hash by a better one of the same password, unless it was changed meanwhile.
@@ -250,10 +220,14 @@ impl<D: Database> Directory<D> {
         collect_grants(wanted, self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?)
     }
 
-    /// Whether there is any user at all.
-    pub async fn has_users(&self) -> Result<bool> {
-        let rows: Vec<Id> = self.query(sql!(ANY_USER)).await?;
-        Ok(rows.first().is_some_and(|row| row.id != 0))
+    /// Returns the method of most password hashes; `None` if there is no user at all.
+    pub async fn common_method(&self) -> Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Row {
+            method: String,
+        }
+        let rows: Vec<Row> = self.query(sql!(COMMON_METHOD)).await?;
+        Ok(rows.into_iter().next().map(|row| row.method))
     }
 
     /// Makes the first administrator, unless somebody else was faster.
@@ -410,6 +384,28 @@ impl<D: Database> Directory<D> {
 
     async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>> {
         self.0.run(statements).await.map_err(|error| fault(error.to_string()))
+    }
+}
+
+/// A row of [`IDENTIFY`]; all optional, since a batch has rows of other statements too.
+#[derive(Deserialize)]
+struct UserRow {
+    id: Option<i64>,
+    password_hash: Option<PasswordHash>,
+    is_admin: Option<i64>,
+    grants: Option<String>,
+}
+
+impl UserRow {
+    fn read(self, username: &str, wanted: &[Resource]) -> Result<Identified> {
+        let (Some(id), Some(hash), Some(is_admin), Some(grants)) =
+            (self.id, self.password_hash, self.is_admin, self.grants)
+        else {
+            return Err(fault("half a user"));
+        };
+        let username = username.to_owned();
+        let caller = Caller { id, username, is_admin: is_admin != 0, sign_in: SignIn::Password };
+        Ok((caller, hash, grants_of(wanted, &grants)?))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::config::DEFAULT_PASSWORD;
 use crate::directory::Database;
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
+use crate::identity::password::Method;
 
 impl<D: Database, O> Gate<'_, D, O> {
     /// Closed until there is an administrator: the first one is made here, once, from the configuration.
@@ -12,7 +13,10 @@ impl<D: Database, O> Gate<'_, D, O> {
             return Ok(());
         }
         self.directory.0.to_primary(); // a replica that lags could have nobody
-        if !self.directory.has_users().await? {
+        let stored = self.directory.common_method().await?;
+        if let Some(method) = &stored {
+            self.isolate.common_method.set(Method::parse(method));
+        } else {
             let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
             let Some(password) = &self.config.admin_password else {
                 return closed(

@@ -1,29 +1,68 @@
-//! Guessing: a soft lock per account and per address.
+//! Guessing: locks that stop a guesser and leave others alone.
 //!
-//! Ten tries are free (`SIGN_IN_TRIES`); then each failure locks, for one second, two, four and so on up to a minute. Nothing that is
-//! tried during a lock is hashed, counted or written, so that a guesser costs one hash a minute, and nobody is locked
-//! out for longer than a minute after the last failure. A name is locked whether or not anybody has it. Tokens, and
-//! credentials that this isolate has verified, are not affected.
+//! A try counts for the name from its address, for the name from anywhere, and, once for each name, for the address.
+//! `SIGN_IN_TRIES` different passwords are free for a name from one address, five times as many for a name, and ten
+//! times as many names for an address. Then each further one locks for one second, two, four and so on up to a minute,
+//! and a quiet hour forgets all. What is tried during a lock is neither hashed nor counted.
+//!
+//! * A try is claimed before the hash is computed, so that parallel tries count like others. A right password takes
+//!   its claim back.
+//! * A wrong password that comes again is no new guess and costs no hash: a job with an old password locks nobody.
+//! * Locks of the name and of the address do not hold for who has signed in from this address in the last 30 days.
+//! * A name counts whether or not anybody has it. Tokens and logins that this isolate has verified are not affected.
 
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use super::basic::Credentials;
 use super::password::to_hex;
+use super::secret::Secret;
+use super::verified::Fingerprint;
 use crate::config::Config;
-use crate::directory::guesses::Patience;
+use crate::directory::guesses::{LockoutPolicy, Try};
 
-/// See above; after a quiet hour all is forgotten.
-pub fn patience(config: &Config) -> Patience {
-    Patience { free: i64::from(config.sign_in_tries), longest: 60, memory: 3600 }
+/// The numbers above.
+pub fn policy(config: &Config) -> LockoutPolicy {
+    let tries = i64::from(config.sign_in_tries);
+    LockoutPolicy { per_pair: tries, per_name: tries * 5, per_address: tries * 10 }
 }
 
-/// What a try counts against: the name, hashed since somebody may type a password there, and the address as the
-/// platform tells it, of IPv6 the network (/64) that one customer has.
-pub fn subjects(username: &str, address: Option<&str>) -> Vec<String> {
-    let name = format!("user:{}", to_hex(&Sha256::digest(username.as_bytes())));
-    let address = address.map(|address| format!("address:{}", network(address)));
-    [Some(name), address].into_iter().flatten().collect()
+/// What a try counts against. Nobody can read a name or a password out of it: each is hashed under `SECRET_KEY`, or
+/// without one the name by SHA-256 and the password under the random key of this isolate, which alone knows it again.
+pub fn attempt(
+    credentials: &Credentials,
+    login: Option<Fingerprint>,
+    address: Option<&str>,
+    key: Option<&Secret>,
+    claim: String,
+) -> Try {
+    let network = address.map(network);
+    let name = credentials.username.as_str();
+    let password = match (key, login) {
+        (None, Some(login)) => to_hex(&login),
+        _ => digest(key, &["password", name, credentials.password.expose()]),
+    };
+    Try {
+        username: name.to_owned(),
+        pair: format!("pair:{}", digest(key, &["pair", name, network.as_deref().unwrap_or_default()])),
+        name: format!("user:{}", digest(key, &["user", name])),
+        address: network.map(|network| format!("address:{network}")),
+        password,
+        claim,
+    }
 }
 
+/// No part holds a NUL that could move a border: each stands behind its length.
+fn digest(key: Option<&Secret>, parts: &[&str]) -> String {
+    let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+    let mac = key.and_then(|key| Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).ok());
+    match mac {
+        Some(mac) => to_hex(&mac.chain_update("guess ").chain_update(&text).finalize().into_bytes()),
+        None => to_hex(&Sha256::digest(text)),
+    }
+}
+
+/// An address as the platform tells it; of IPv6 the network (/64) that one customer has.
 fn network(address: &str) -> String {
     match address.parse() {
         Ok(std::net::IpAddr::V6(v6)) => match v6.segments() {
@@ -47,9 +86,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_not_kept() {
-        let subjects = subjects("hunter2", None);
-        assert_eq!(subjects.len(), 1);
-        assert!(!subjects[0].contains("hunter2"));
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(digest(None, &["a", "bc"]), digest(None, &["ab", "c"]));
+        assert_ne!(digest(None, &["a"]), digest(Some(&Secret::new("k")), &["a"]));
     }
 }

@@ -20,8 +20,9 @@ use sha2::Sha256;
 
 use crate::access::{Caller, Grants, Resource, SignIn};
 use crate::config::DEFAULT_PASSWORD;
-use crate::directory::{Database, Identified};
-use crate::error::{Refusal, Result};
+use crate::directory::Database;
+use crate::directory::guesses::{Claimed, Verdict};
+use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
 use crate::request::{Call, split_url};
 use access_jwt::{Assertion, RsaKey, Why};
@@ -142,8 +143,8 @@ impl<D: Database, O> Gate<'_, D, O> {
 
     /// Somebody for whom the platform vouches: a user who exists.
     async fn by_name(&self, username: &str, wanted: &[Resource]) -> Result<SignedIn> {
-        let found = self.directory.identify(username, wanted, &[]).await?;
-        let Some((caller, _, grants)) = found.user else {
+        let found = self.directory.identify(username, wanted).await?;
+        let Some((caller, _, grants)) = found else {
             return Err(Refusal::unauthenticated("the platform vouches for somebody who is no user"));
         };
         Ok(SignedIn::new(Caller { sign_in: SignIn::Platform, ..caller }, grants))
@@ -168,8 +169,9 @@ impl<D: Database, O> Gate<'_, D, O> {
         Ok(SignedIn { expires_at: owner.expires_at, ..SignedIn::new(owner.caller, owner.grants) })
     }
 
-    /// A wrong password and an unknown name cost the same: a statement, a hash, and a statement that counts it. What
-    /// is locked costs the statement alone, whether or not anybody has the name.
+    /// Verifies a password. One that this isolate has verified costs a statement. Any other is claimed at the primary,
+    /// hashed, and settled: two batches and a hash, whether it is right, wrong, or for a name that nobody has. What is
+    /// locked or known to be wrong costs the first batch alone.
     async fn by_password(
         &self,
         credentials: &Credentials,
@@ -177,44 +179,43 @@ impl<D: Database, O> Gate<'_, D, O> {
         address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<SignedIn> {
-        let subjects = guesses::subjects(&credentials.username, address);
         let is_verified =
             |stored: &PasswordHash| login.is_some_and(|login| self.isolate.verified.borrow_mut().knows(&login, stored));
-        let mut found = self.directory.identify(&credentials.username, wanted, &subjects).await?;
-        // no password is tried on what a replica says, and no failure counted
-        if !found.user.as_ref().is_some_and(|(_, stored, _)| is_verified(stored)) && self.directory.0.to_primary() {
-            found = self.directory.identify(&credentials.username, wanted, &subjects).await?;
-        }
-        let Identified { user, failures, locked_until } = found;
-        let user = match user {
-            Some((caller, stored, grants)) if is_verified(&stored) => {
-                return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });
-            }
-            user => user,
-        };
-        let now = self.seconds();
-        if locked_until > now {
-            return Err(Refusal::locked(locked_until - now));
+        if login.is_some_and(|login| self.isolate.verified.borrow().remembers(&login))
+            && let Some((caller, stored, grants)) = self.directory.identify(&credentials.username, wanted).await?
+            && is_verified(&stored)
+        {
+            return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });
         }
         if let Some(address) = address
             && !self.edge.admits(address).await
         {
             return Err(Refusal::locked(SHIELD_SECONDS));
         }
-        self.isolate.count_hash();
+        self.directory.0.to_primary(); // no password is tried on what a replica says, and no failure counted
+        let (now, policy) = (self.seconds(), guesses::policy(self.config));
+        let nonce = self.nonce()?;
+        let attempt = guesses::attempt(credentials, login, address, self.config.secret_key.as_ref(), to_hex(&nonce));
+        let Claimed { user, verdict } = self.directory.claim(&attempt, wanted, &policy, now).await?;
+        match verdict {
+            Verdict::Claimed => {}
+            Verdict::KnownWrong => return Err(Refusal::unauthenticated("a wrong password that was tried before")),
+            Verdict::LockedUntil(time) => return Err(Refusal::locked(time - now)),
+        }
+        let trim = nonce.first().is_some_and(|byte| byte % 64 == 0);
         let refused = match user {
             None => {
-                self.config.password_hash.burn(&credentials.password);
+                self.isolate.count_hash();
+                let method = self.isolate.common_method.get().unwrap_or(self.config.password_hash);
+                method.hash_dummy(&credentials.password);
                 "no user of this name".to_owned()
             }
-            Some((caller, stored, _)) if !self.accepts(credentials, &stored) => {
+            // another request of this isolate may have verified it meanwhile
+            Some((caller, stored, _)) if !is_verified(&stored) && !self.accepts(credentials, &stored) => {
                 format!("wrong password for user {}", caller.id)
             }
             Some((caller, mut stored, grants)) => {
-                if failures > 0 {
-                    // the name's alone: who has an account must not wipe the address's slate with it
-                    self.directory.clear(subjects.get(..1).unwrap_or_default()).await?;
-                }
+                self.directory.record_success(&attempt, &policy, now, trim).await?;
                 if stored.is_weaker_than(self.config.password_hash) {
                     let better = self.hash(&credentials.password)?;
                     self.directory.renew_hash(caller.id, &stored, &better).await?;
@@ -223,12 +224,19 @@ impl<D: Database, O> Gate<'_, D, O> {
                 return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });
             }
         };
-        self.directory.failed(&subjects, now, &guesses::patience(self.config)).await?;
+        self.directory.record_failure(&attempt, now, trim).await?;
         Err(Refusal::unauthenticated(refused))
+    }
+
+    fn nonce(&self) -> Result<[u8; 16]> {
+        let mut nonce = [0; 16];
+        let failed = || Refusal::fault(Code::InternalError, "The password cannot be checked.", "no randomness");
+        if (self.random)(&mut nonce) { Ok(nonce) } else { Err(failed()) }
     }
 
     /// Whether it is the password. The one that everybody knows is none (CVE-2026-2635), but is hashed like any other.
     fn accepts(&self, credentials: &Credentials, stored: &PasswordHash) -> bool {
+        self.isolate.count_hash();
         let is_default = credentials.password.expose() == DEFAULT_PASSWORD;
         stored.verifies(&credentials.password) && (!is_default || self.config.allow_default_password)
     }
