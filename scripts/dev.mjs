@@ -3,8 +3,8 @@
 //
 // Whatever is started here ends with this process: see `stop`.
 import { spawn, spawnSync } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
@@ -54,7 +54,7 @@ async function main() {
   claimState();
 
   const originUrl = env.ORIGIN_URL || (await startOrigin());
-  createDatabase();
+  migrateDatabase();
   const worker = await startWorker(originUrl);
 
   await healthy(address);
@@ -100,17 +100,17 @@ async function startOrigin() {
   return url;
 }
 
-/** schema.sql is idempotent; the stamp only saves the seconds that asking takes. */
-function createDatabase() {
-  const schema = createHash("sha256").update(readFileSync("schema.sql")).digest("hex");
-  const stamp = join(state, "schema.sha256");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === schema) return;
+/** wrangler knows which migrations the database has; the stamp only saves the seconds that asking takes. */
+function migrateDatabase() {
+  const files = readdirSync("migrations").sort().join("\n");
+  const stamp = join(state, "migrations.txt");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === files) return;
   console.log("== local D1 (a few seconds)");
-  const done = spawnSync("wrangler", ["d1", "execute", "DB", "--local", "--yes", "--persist-to", state, "--file", "schema.sql"], {
-    env: wranglerEnvironment(), encoding: "utf8",
+  const done = spawnSync("wrangler", ["d1", "migrations", "apply", "DB", "--local", "--persist-to", state], {
+    env: { ...wranglerEnvironment(), CI: "1" }, encoding: "utf8", // CI: it does not ask
   });
-  if (done.status !== 0) throw new Error(`the local D1 could not be created:\n${done.stdout ?? ""}${done.stderr ?? done.error}`);
-  writeFileSync(stamp, schema);
+  if (done.status !== 0) throw new Error(`the local D1 could not be migrated:\n${done.stdout ?? ""}${done.stderr ?? done.error}`);
+  writeFileSync(stamp, files);
 }
 
 async function startWorker(originUrl) {

@@ -198,22 +198,21 @@ fn thirty_first_requests_of_one_user_in_parallel_all_pass() {
 }
 
 #[test]
-fn the_schema_is_the_sum_of_the_migrations() {
-    let tables = |files: &[&str]| {
-        let connection = rusqlite::Connection::open_in_memory().unwrap();
-        files.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
-        let mut rows = connection.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").unwrap();
-        // comments may differ
-        let plain = |sql: Option<String>| {
-            let lines = sql.unwrap_or_default();
-            lines.lines().map(|line| line.split("--").next().unwrap().trim().to_owned()).collect::<Vec<_>>().concat()
-        };
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, plain(row.get(1)?)));
-        rows.query_map([], read).unwrap().map(Result::unwrap).collect::<Vec<_>>()
-    };
-    let (first, second) =
-        (include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_sign_in.sql"));
-    let schema = include_str!("../schema.sql");
-    assert_eq!(tables(&[first, second]), tables(&[schema]));
-    assert_eq!(tables(&[first, schema]), tables(&[schema]), "a database of before takes it too");
+fn whoever_invents_names_does_not_fill_the_database() {
+    let world = World::with(&[("SIGN_IN_TRIES", "1000")]);
+    world.add_users();
+    let rows = |table: &str| world.database.rows(&format!("SELECT 1 FROM {table}")).len();
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)";
+    world.database.execute(&format!("INSERT INTO guesses {many} SELECT 'user:' || i, 1, {NOW}, 0 FROM n"));
+    world.database.execute(&format!("INSERT INTO attempts {many} SELECT 'p' || i, '', 'c', 1, 1, {NOW} FROM n"));
+    let bound = 20_000 + 3 * 200;
+    let looked_at = (0..400).find(|n| {
+        assert_eq!(attempt(&world, &format!("nobody{n}:x"), OFFICE).status, 401);
+        rows("guesses") <= bound && rows("attempts") <= bound
+    });
+    assert!(looked_at.is_some(), "{} guesses, {} attempts", rows("guesses"), rows("attempts"));
+    // a day later the next failure takes the rest away
+    world.now.set(NOW + 24 * 3600 + 1);
+    assert_eq!(attempt(&world, "nobody:y", OFFICE).status, 401);
+    assert!(rows("guesses") <= 3 && rows("attempts") <= 1);
 }

@@ -82,25 +82,28 @@ class D1:
         """
         if not self.remote:
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        script = (ROOT / "schema.sql").read_text(encoding="utf-8")
-        script += "".join(
+        self._run("migrations", "apply", "DB")
+        script = "".join(
             statement.format(rows=rows) + ";\n" for statement, all_rows in changes for rows in _chunks(all_rows)
         )
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "import.sql")
             file.write_text(script, encoding="utf-8")
-            self._run("--file", str(file))
+            self._execute("--file", str(file))
 
     def _select(self, *statements):
         """The rows of each; None if a table is missing."""
         try:
-            answer = self._run("--command=" + "; ".join(statements))
+            answer = self._execute("--command=" + "; ".join(statements))
         except NoTable:
             return None
         try:
             return [part["results"] for part in json.loads(answer)]
         except (ValueError, KeyError, TypeError):
             raise Failure(f"wrangler's answer could not be read:\n{answer[:2000]}") from None
+
+    def _execute(self, *arguments):
+        return self._run("execute", "DB", "--yes", "--json", *arguments)
 
     def _run(self, *arguments):
         place = ["--remote", "--env", "production"] if self.remote else ["--local", "--persist-to", str(self.state)]
@@ -110,9 +113,10 @@ class D1:
                 "WRANGLER_LOG_PATH": logs,
                 "WRANGLER_SEND_METRICS": "false",
                 "WRANGLER_HIDE_BANNER": "true",
+                "CI": "1",  # it does not ask
             }
             done = subprocess.run(
-                ["wrangler", "d1", "execute", "DB", *place, "--yes", "--json", *arguments],
+                ["wrangler", "d1", *arguments, *place],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
