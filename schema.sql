@@ -1,4 +1,4 @@
--- The D1 schema. Idempotent: applying it again changes nothing.
+-- The D1 schema, for readers and tests: a database is made by `migrations`, of which this is the sum.
 
 CREATE TABLE IF NOT EXISTS users (
   id            INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: a grant must not find a new owner
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS tokens (
   created_at   INTEGER NOT NULL,        -- seconds since 1970, as all times here
   expires_at   INTEGER,                 -- never, if null
   last_used_at INTEGER,                 -- written at most once an hour
+  scope        TEXT    CHECK (scope IN ('admin')), -- admin: it may change who may do what
   UNIQUE (user_id, name)
 );
 

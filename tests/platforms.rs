@@ -125,11 +125,13 @@ fn a_verified_certificate_names_the_user_where_it_is_trusted() {
             assert_eq!(world.last_seen().header("x-forwarded-user"), Some("alice"));
             let forbidden = GET_EXPERIMENT.replace("=1", "=2");
             assert_eq!(world.send("GET", &forbidden, &[], None).status, 403, "with her grants");
-            // what the platform vouches for is not the password
-            let password = br#"{"username":"alice","password":"another-password"}"#;
+            // it is as good as a password, but for tokens that administer
             let json = [("Content-Type", "application/json")];
-            let update = "/api/2.0/mlflow/users/update-password";
-            assert_eq!(world.send("PATCH", update, &json, Some(password)).status, 403);
+            let make =
+                |body: &[u8]| world.send("POST", "/api/2.0/mlflow/users/tokens/create", &json, Some(body)).status;
+            assert_eq!(make(br#"{"name":"a"}"#), 200);
+            world.database.execute("UPDATE users SET is_admin = 1 WHERE username = 'alice'");
+            assert_eq!(make(br#"{"name":"b","scope":"admin"}"#), 403);
         }
         *world.edge.certificate.borrow_mut() = None;
         assert_eq!(world.send("GET", GET_EXPERIMENT, &[], None).status, 401, "none, or one that is not verified");

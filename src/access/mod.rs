@@ -206,8 +206,21 @@ pub enum SignIn {
     Token,
     /// With an API token that may only read.
     ReadOnlyToken,
+    /// With an API token that an administrator, who still is one, made for administration.
+    AdminToken,
     /// The platform vouches: a client certificate, or Cloudflare Access.
     Platform,
+}
+
+impl SignIn {
+    /// Whether it is strong enough to change users, or the grants of others, and to make credentials. A token lies about
+    /// in files and environments: a leaked one must not outlive itself by what it has made.
+    pub fn may_administer(self) -> bool {
+        match self {
+            Self::Password | Self::Platform | Self::AdminToken => true,
+            Self::Token | Self::ReadOnlyToken => false,
+        }
+    }
 }
 
 /// Decides one demand. The refusal says in the log who lacked what.

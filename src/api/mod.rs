@@ -29,6 +29,9 @@ pub async fn serve<D: Database, O: Origin>(
     caller: &Caller,
 ) -> Result<Response<O::Stream>> {
     use permissions::Action;
+    if endpoint.administers() && !caller.sign_in.may_administer() {
+        return Err(Refusal::denied(format!("user {} signed in with a token that may not administer", caller.id)));
+    }
     let experiment = |action| permissions::act(gate, call, Kind::Experiment, action);
     let model = |action| permissions::act(gate, call, Kind::RegisteredModel, action);
     match endpoint {
@@ -105,6 +108,15 @@ fn text<S>(call: &Call<S>, name: &str) -> Result<String> {
     match parameter(call, name)? {
         Json::Text(text) => Ok(text),
         _ => Err(not_text(name)),
+    }
+}
+
+/// A boolean of the body; false if it is absent or null.
+fn flag<S>(call: &Call<S>, name: &str) -> Result<bool> {
+    match call.json()?.get(name) {
+        None | Some(Json::Null) => Ok(false),
+        Some(Json::Bool(value)) => Ok(*value),
+        Some(_) => Err(Refusal::invalid(format!("Invalid value for parameter '{name}': a boolean is expected."))),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ok, parameter, text};
+use super::{flag, ok, parameter, text};
 use crate::access::{Caller, SignIn};
 use crate::directory::Database;
-use crate::directory::tokens::{Created, MOST_TOKENS, TokenInfo};
+use crate::directory::tokens::{Created, MOST_TOKENS, Scope, TokenInfo};
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
 use crate::http::Response;
@@ -19,41 +19,35 @@ const LONGEST_NAME: usize = 100;
 /// Ten years: longer is a typing error.
 const LONGEST_LIFE: i64 = 10 * 365 * 24 * 3600;
 
-/// A leaked token must neither make more of its kind nor take the account over.
-pub fn require_password(caller: &Caller) -> Result<()> {
-    match caller.sign_in {
-        SignIn::Password => Ok(()),
-        _ => Err(Refusal::denied(format!("user {} signed in with a token, the password is needed", caller.id))),
-    }
-}
-
 fn shown(token: &TokenInfo) -> Value {
     json!({
         "id": token.id,
         "name": token.name,
         "read_only": token.read_only != 0,
+        "scope": token.scope.map(Scope::as_str),
         "created_at": token.created_at,
         "expires_at": token.expires_at,
         "last_used_at": token.last_used_at,
     })
 }
 
-/// `name`, and if wanted `expires_in_seconds`, `read_only` and `kind`. The token itself is in this answer and never again.
+/// `name`, and if wanted `expires_in_seconds`, `read_only`, `scope` and `kind`. The token itself is in this answer and never again.
 pub async fn create<D: Database, O: Origin, S>(
     gate: &Gate<'_, D, O>,
     call: &Call<S>,
     caller: &Caller,
 ) -> Result<Response<O::Stream>> {
-    require_password(caller)?;
     let name = text(call, "name")?;
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         return Err(Refusal::invalid(format!("The name of a token has 1 to {LONGEST_NAME} characters.")));
     }
     let now = gate.seconds();
+    let read_only = flag(call, "read_only")?;
     let info = TokenInfo {
         id: 0,
         name,
-        read_only: i64::from(read_only(call)?),
+        read_only: i64::from(read_only),
+        scope: scope(call, caller, read_only)?,
         created_at: now,
         expires_at: lifetime(call)?.map(|seconds| now + seconds),
         last_used_at: None,
@@ -114,11 +108,20 @@ fn kind<S>(call: &Call<S>) -> Result<Kind> {
     }
 }
 
-fn read_only<S>(call: &Call<S>) -> Result<bool> {
-    match call.json()?.get("read_only") {
-        None | Some(Json::Null) => Ok(false),
-        Some(Json::Bool(value)) => Ok(*value),
-        Some(_) => Err(Refusal::invalid("Invalid value for parameter 'read_only': a boolean is expected.")),
+/// Only an administrator who has just given the password makes a token that may administer.
+fn scope<S>(call: &Call<S>, caller: &Caller, read_only: bool) -> Result<Option<Scope>> {
+    match call.json()?.get("scope") {
+        None | Some(Json::Null) => Ok(None),
+        Some(scope) if scope.text() != Some(Scope::Admin.as_str()) => {
+            Err(Refusal::invalid("Invalid value for parameter 'scope': 'admin' is expected."))
+        }
+        Some(_) if read_only => {
+            Err(Refusal::invalid("A token with the scope 'admin' changes things: it cannot be read-only."))
+        }
+        Some(_) if caller.is_admin && caller.sign_in == SignIn::Password => Ok(Some(Scope::Admin)),
+        Some(_) => {
+            Err(Refusal::denied(format!("user {} is no administrator who signed in with the password", caller.id)))
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{no_user, not_text, ok, parameter, text, tokens};
+use super::{flag, no_user, not_text, ok, parameter, text};
 use crate::access::{Caller, Kind};
 use crate::directory::{Database, Removal, User};
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
 use crate::http::Response;
-use crate::identity::basic::LONGEST_USERNAME;
+use crate::identity::basic::{Credentials, LONGEST_USERNAME};
+use crate::identity::presented::Presented;
 use crate::identity::secret::Secret;
 use crate::origin::Origin;
 use crate::request::Call;
@@ -86,28 +87,28 @@ pub fn current<S>(caller: &Caller) -> Response<S> {
 }
 
 /// The 12 characters hold here too: MLflow 3.3 took any password (CVE-2025-11200). `null` changes nothing.
-/// Whoever changes the own password gives the current one, if that is configured; a token does not stand for it.
+/// Whoever changes the own password gives the current one, if that is configured, and ends the own tokens with
+/// `end_tokens`. A password that an administrator sets ends those of the user: whoever had the old one may have made some.
 pub async fn update_password<D: Database, O: Origin, S>(
     gate: &Gate<'_, D, O>,
     call: &Call<S>,
     caller: &Caller,
 ) -> Result<Response<O::Stream>> {
     let username = text(call, "username")?;
-    if username == caller.username {
-        tokens::require_password(caller)?;
-        if gate.config.require_current_password {
-            check_current(gate, call, &username).await?;
-        }
+    let is_own = username == caller.username;
+    if is_own && gate.config.require_current_password {
+        check_current(gate, call, &username).await?;
     }
+    let end_tokens = flag(call, "end_tokens")? || !is_own;
     let found = match parameter(call, "password")? {
         Json::Null => gate.directory.has_user(&username).await?,
-        Json::Text(password) => gate.directory.set_password(&username, &gate.hash_new(&password)?).await?,
+        Json::Text(password) => gate.directory.set_password(&username, &gate.hash_new(&password)?, end_tokens).await?,
         _ => return Err(not_text("password")),
     };
     if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
 }
 
-/// MLflow's three rules of 3.13.
+/// MLflow's three rules of 3.13. A wrong one is a guess like any other, and counts as one.
 async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, username: &str) -> Result<()> {
     let current = match parameter(call, "current_password") {
         Ok(Json::Text(current)) => Secret::new(current),
@@ -116,12 +117,13 @@ async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>,
     if parameter(call, "password")?.text() == Some(current.expose()) {
         return Err(Refusal::invalid("New password must differ from the current password."));
     }
-    let found = gate.directory.identify(username, &[]).await?;
-    gate.isolate.count_hash();
-    if !found.is_some_and(|(_, stored, _)| stored.verifies(&current)) {
-        return Err(Refusal::invalid("Current password does not match."));
+    let presented = Presented::Password(Credentials { username: username.to_owned(), password: current });
+    let login = gate.isolate.verified.borrow().fingerprint(&presented);
+    match gate.sign_in(&presented, login, call.headers.get("cf-connecting-ip"), &[]).await {
+        Err(refusal) if refusal.is_unauthenticated() => Err(Refusal::invalid("Current password does not match.")),
+        Err(refusal) => Err(refusal),
+        Ok(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Real booleans, and 0 and 1 as SQLAlchemy takes them. `null` changes nothing.

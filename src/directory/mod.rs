@@ -97,7 +97,7 @@ macro_rules! wanted_grants {
 const IDENTIFY: &str =
     concat!("SELECT u.id, u.password_hash, u.is_admin, ", wanted_grants!(), " FROM users AS u WHERE u.username = ?1");
 const IDENTIFY_TOKEN: &str = concat!(
-    "SELECT t.id AS token_id, t.read_only, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin, ",
+    "SELECT t.id AS token_id, t.read_only, t.scope, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin, ",
     wanted_grants!(),
     " FROM tokens AS t JOIN users AS u ON u.id = t.user_id WHERE t.hash = ?1"
 );
@@ -121,6 +121,8 @@ const CREATE_USER: &str = "
     INSERT INTO users (username, password_hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
 const USER_ID: &str = "SELECT id FROM users WHERE username = ?1";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = ?2 WHERE username = ?1 RETURNING id";
+const END_TOKENS: &str = "
+    DELETE FROM tokens WHERE user_id = (SELECT id FROM users WHERE username = ?1) RETURNING id";
 // The last administrator stays: asked and done in one statement, so that two of them cannot remove each other.
 const SET_ADMIN: &str = "
     UPDATE users SET is_admin = ?2
@@ -287,9 +289,13 @@ impl<D: Database> Directory<D> {
         Ok(self.id(sql!(USER_ID, username)).await?.is_some())
     }
 
-    /// Whether there was a user whose password could be changed.
-    pub async fn set_password(&self, username: &str, hash: &PasswordHash) -> Result<bool> {
-        Ok(self.id(sql!(SET_PASSWORD, username, hash.expose())).await?.is_some())
+    /// Whether there was a user whose password could be changed. With `end_tokens` all tokens of that user are gone with
+    /// the old one.
+    pub async fn set_password(&self, username: &str, hash: &PasswordHash, end_tokens: bool) -> Result<bool> {
+        let mut statements = vec![sql!(SET_PASSWORD, username, hash.expose())];
+        statements.extend(end_tokens.then(|| sql!(END_TOKENS, username)));
+        let results: Vec<Vec<Id>> = self.run(statements).await?;
+        Ok(results.first().is_some_and(|changed| !changed.is_empty()))
     }
 
     /// Makes a user an administrator, or no longer one; never takes the last one away.

@@ -284,6 +284,23 @@ pub enum Endpoint {
     ListUserRoles,
 }
 
+impl Endpoint {
+    /// Whether it changes users or grants, or makes credentials: for that a token must have been made.
+    pub fn administers(self) -> bool {
+        use Endpoint::*;
+        match self {
+            CreateUser | CreateUserUi | UpdatePassword | UpdateAdmin | DeleteUser | CreateToken => true,
+            CreateExperimentPermission | UpdateExperimentPermission | DeleteExperimentPermission => true,
+            CreateModelPermission | UpdateModelPermission | DeleteModelPermission => true,
+            GrantPermission | RevokePermission => true,
+            GetUser | ListUsers | CurrentUser | ListTokens | SignUp => false,
+            DeleteToken => false, // a token may end itself; that of another user is the endpoint's business
+            GetExperimentPermission | GetModelPermission => false,
+            GetPermission | ListPermissions | CurrentPermissions | ListUserRoles => false,
+        }
+    }
+}
+
 /// The words of the table: `use super::words::*` in each family.
 mod words {
     pub(super) use super::Claim::{Delete, Manage, Read, Update};

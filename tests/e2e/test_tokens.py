@@ -8,6 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from mlflow import MlflowClient
+from mlflow.server import get_app_client
 
 from gate import User, unique
 from refusals import refused
@@ -80,6 +81,22 @@ def test_a_read_only_token_reads(gate, signed_in):
         client.create_experiment(unique("another"))
 
 
+def test_an_administrators_token_administers_if_it_was_made_for_it(gate, signed_in):
+    plain, fit = (new_token(gate, gate.admin, **scope)["token_value"] for scope in ({}, {"scope": "admin"}))
+    name = unique("user")
+    client = get_app_client("basic-auth", tracking_uri=gate.url)
+    signed_in(MLFLOW_TRACKING_TOKEN=plain)
+    with refused():
+        client.create_user(name, "a-long-password")
+    signed_in(MLFLOW_TRACKING_TOKEN=fit)
+    assert client.create_user(name, "a-long-password").username == name
+    user = User(name, "a-long-password")
+    token = new_token(gate, user)["token_value"]
+    client.update_user_password(name, "another-password")
+    answer = gate.request("GET", "/version", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 401, "it ended with the password"
+
+
 def test_neither_database_nor_log_holds_a_token(gate, experiment, signed_in):
     if gate.state is None:
         return  # GATE_URL: not ours to look into
@@ -143,10 +160,10 @@ def test_a_guesser_is_locked_and_the_owner_does_not_notice(own_gate, signed_in):
     user = gate.new_user()
     token = new_token(gate, user)["token_value"]
 
-    def guess(name):
-        return gate.request("GET", "/version", User(name, "a-wrong-password"))
+    def guess(number):
+        return gate.request("GET", "/version", User(user.name, f"a-wrong-password-{number}"))
 
-    answers = [guess(user.name) for _ in range(12)]
+    answers = [guess(number) for number in range(12)]
     assert {answer.status_code for answer in answers[:10]} == {401}
     assert answers[-1].status_code == 429
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
