@@ -163,9 +163,10 @@ def test_a_guesser_is_locked_and_the_owner_does_not_notice(own_gate, signed_in):
     def guess(number):
         return gate.request("GET", "/version", User(user.name, f"a-wrong-password-{number}"))
 
-    answers = [guess(number) for number in range(12)]
+    answers = [guess(number) for number in range(16)]
     assert {answer.status_code for answer in answers[:10]} == {401}
-    assert answers[-1].status_code == 429
-    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    # the first lock ends with the second in which it began
+    locked = next(answer for answer in answers if answer.status_code == 429)
+    assert 1 <= int(locked.headers["Retry-After"]) <= 60
     assert gate.request("GET", "/version", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert gate.request("GET", "/version", user).status_code == 200, "signed in already"
