@@ -78,18 +78,22 @@ def fill_basic_auth(folder, everybody):
         everybody.into_mlflow(database)
 
 
+def wrangler_d1(state, *arguments):
+    command = ["wrangler", "d1", *arguments, "--local", "--persist-to", str(state)]
+    environment = {"WRANGLER_BUILD_DONE": "1", "WRANGLER_SEND_METRICS": "false", "CI": "1"}
+    done = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+
+
 @contextlib.contextmanager
 def worker(folder, origin, everybody):
     """The base URL of the Worker on a database that holds everybody, in front of `origin`."""
     folder.mkdir(parents=True)
     script = folder / "everybody.sql"
-    script.write_text((REPOSITORY / "schema.sql").read_text() + everybody.as_sql())
-    command = ["wrangler", "d1", "execute", "DB", "--local", "--yes"]
-    command += ["--persist-to", str(folder), "--file", str(script)]
-    environment = {"WRANGLER_BUILD_DONE": "1", "WRANGLER_SEND_METRICS": "false"}
-    done = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    script.write_text(everybody.as_sql())
+    for action in (["migrations", "apply", "DB"], ["execute", "DB", "--yes", "--file", str(script)]):
+        wrangler_d1(folder, *action)
     gate = gates.start(
         folder,
         fixtures.free_port(),
