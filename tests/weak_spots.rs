@@ -1,5 +1,5 @@
-//! One test for each weak spot of MLflow's own authorizer, up to 3.17, that a client could use. The numbers are
-//! those of the list that this project was begun with; the names say what each is.
+//! Weak spots of MLflow's own authorizer, up to 3.17, that a client could use. docs/mlflow-weaknesses.md tells more, and
+//! names the tests of the others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
 
@@ -9,7 +9,7 @@ use support::closed::{NEW_TRACE, closed, refused, send_spans, shut, spans};
 use support::{ADMIN, ALICE, World, basic};
 
 #[test]
-fn weak_spot_13_a_query_does_not_shadow_the_path() {
+fn a_query_does_not_shadow_the_path() {
     let world = closed();
     for target in [
         "/api/2.0/mlflow/logged-models/m-3?model_id=m-1",
@@ -27,7 +27,7 @@ fn weak_spot_13_a_query_does_not_shadow_the_path() {
 }
 
 #[test]
-fn weak_spot_14_delete_is_read_in_one_place() {
+fn a_delete_is_read_in_one_place() {
     let world = closed();
     world.grant(2, "registered_model", "own", "MANAGE");
     let delete = "/api/2.0/mlflow/registered-models/delete?name=own";
@@ -38,7 +38,7 @@ fn weak_spot_14_delete_is_read_in_one_place() {
 }
 
 #[test]
-fn weak_spot_16_run_uuid_beside_run_id_on_upload_artifact() {
+fn upload_artifact_is_decided_on_the_run_that_it_writes_to() {
     let world = closed();
     let upload = "/ajax-api/2.0/mlflow/upload-artifact?path=x";
     refused(&world, &world.post(ALICE, &format!("{upload}&run_id=r2&run_uuid=r1"), "x"), 400);
@@ -47,7 +47,7 @@ fn weak_spot_16_run_uuid_beside_run_id_on_upload_artifact() {
 }
 
 #[test]
-fn weak_spot_17_no_tag_points_a_trace_at_the_data_of_another() {
+fn no_tag_points_a_trace_at_the_data_of_another() {
     let world = closed();
     for tag in ["mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation"] {
         let body = format!(r#"{{"key":"{tag}","value":"mlflow-artifacts:/3/traces/tr-3/artifacts"}}"#);
@@ -74,7 +74,7 @@ fn weak_spot_17_no_tag_points_a_trace_at_the_data_of_another() {
 }
 
 #[test]
-fn weak_spot_18_spans_name_a_run_and_traces_too() {
+fn spans_name_a_run_and_traces_too() {
     let world = closed();
     refused(&world, &spans(&world, "2", Some("r1"), NEW_TRACE), 403);
     refused(&world, &spans(&world, "02", None, NEW_TRACE), 400);
@@ -144,7 +144,7 @@ fn a_trace_of_another_experiment_cannot_be_started_again_as_ones_own() {
 }
 
 #[test]
-fn weak_spot_19_no_hash_and_no_sql_in_an_error() {
+fn no_hash_and_no_sql_in_an_error() {
     let world = closed();
     let again = r#"{"username":"alice","password":"alice-password-1"}"#;
     let answer = world.post(ADMIN, "/api/2.0/mlflow/users/create", again);
@@ -155,7 +155,7 @@ fn weak_spot_19_no_hash_and_no_sql_in_an_error() {
 }
 
 #[test]
-fn weak_spot_22_a_static_prefix_opens_nothing() {
+fn a_static_prefix_opens_nothing() {
     for prefix in ["/static", "/health", "/mlflow"] {
         let world = World::with(&[("STATIC_PREFIX", prefix)]);
         world.add_users();
@@ -170,7 +170,7 @@ fn weak_spot_22_a_static_prefix_opens_nothing() {
 }
 
 #[test]
-fn weak_spot_23_a_scheme_with_parameters_is_no_login() {
+fn a_scheme_with_parameters_is_no_login() {
     let world = closed();
     for header in ["Digest username=\"admin\"", "Digest username=\"admin\", password=\"correct horse battery\""] {
         assert_eq!(world.send("GET", "/", &[("Authorization", header)], None).status, 401);
@@ -178,7 +178,7 @@ fn weak_spot_23_a_scheme_with_parameters_is_no_login() {
 }
 
 #[test]
-fn weak_spot_25_users_are_listed_for_administrators_only() {
+fn users_are_listed_for_administrators_only() {
     let world = closed();
     for target in ["{api}/2.0/mlflow/users/list", "{api}/3.0/mlflow/roles/list", "{api}/3.0/mlflow/workspaces/x"] {
         shut(&world, "GET", target, "");
@@ -188,7 +188,7 @@ fn weak_spot_25_users_are_listed_for_administrators_only() {
 }
 
 #[test]
-fn weak_spot_30_a_form_of_another_site_cannot_write_with_cached_credentials() {
+fn a_form_of_another_site_cannot_write_with_cached_credentials() {
     let world = closed();
     for (name, value) in [("Origin", "https://evil.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site")] {
         for path in ["/ajax-api/2.0/mlflow/upload-artifact?run_uuid=r2&path=x", "/v1/traces", "/graphql", "/signup"] {
