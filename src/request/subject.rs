@@ -46,7 +46,8 @@ pub enum Subject {
     Nothing(String),
 }
 
-/// Tags by which the origin finds a trace's data: who sets one reads what it points at (MLflow 3.17, weak spot).
+/// Tags by which the origin finds a trace's data. A user who sets one reads the data that it points at
+/// (docs/mlflow-weaknesses.md#tags-that-point-at-data).
 const TAGS_OF_MLFLOW: &[&str] =
     &["mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation"];
 

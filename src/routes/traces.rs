@@ -3,7 +3,8 @@
 //!
 //! The id of a trace is the client's choice, and the origin takes a trace that exists already for the one that is
 //! sent: MLflow 3.17 lets `StartTraceV3` move a foreign trace into one's own experiment, and OTLP write into it. So
-//! what exists is claimed too. A tag such as `mlflow.artifactLocation` would point a trace at the data of another.
+//! what exists is claimed too (docs/mlflow-weaknesses.md#traces-that-are-started-again). A tag such as
+//! `mlflow.artifactLocation` would point a trace at the data of another.
 
 use super::words::*;
 

@@ -118,11 +118,11 @@ def test_every_listed_difference_is_a_recorded_exchange():
     assert all(entry["reason"] for entry in DIFFERENCES.values())
 
 
-# The recording notes these walks through the pages of experiments/search in words (part B, section 16). How the
-# rows are cut into pages is not MLflow's promise; that no row is lost, repeated or shown to the wrong user is.
+# These walks through the pages of experiments/search are no exchanges of the recording. How the rows are cut into
+# pages is not MLflow's promise; that no row is lost, repeated or shown to the wrong user is.
 CAROLS = ["9", "7", "5", "3"]
 EVERYBODYS = ["10", "9", "8", "7", "6", "5", "4", "3", "2", "1", "0"]
-MADE_LATER = "11"  # by carol, for the exchanges of section 17
+MADE_LATER = "11"  # by carol, before B119
 
 
 @pytest.mark.parametrize(
