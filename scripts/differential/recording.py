@@ -12,8 +12,8 @@ RANDOM = re.compile(
 TIME = re.compile(r"\b1[789]\d{11}\b")
 # In the words of an error.
 HASH = re.compile(r"scrypt:[\d:]+\$\w+\$[0-9a-f]+")
-# Longer answers are no searches that the Worker has to read.
-KEPT_CHARACTERS = 20_000
+# Longer answers are none that the Worker has to read: what follows in a search is asked for in steps of a thousand rows.
+KEPT_CHARACTERS = 400_000
 
 
 class Names:
