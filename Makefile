@@ -35,7 +35,7 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 export WRANGLER_SEND_METRICS := false
 export TOOLS MLFLOW_VERSION
 
-sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml $(wildcard schema.sql)
+sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml .cargo/config.toml $(wildcard schema.sql)
 
 .PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-anonymous bench-smoke routes fixtures differential readers build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
@@ -129,7 +129,7 @@ target/bench/stub: bench/stub.rs $(stamps)/rust
 	rustc --edition 2024 -O -D warnings -o $@ $<
 
 # Built as the Worker is, for comparison with it.
-bench/passthrough/build/index.js: $(wildcard bench/passthrough/Cargo.* bench/passthrough/src/*) $(builders)
+bench/passthrough/build/index.js: .cargo/config.toml $(wildcard bench/passthrough/Cargo.* bench/passthrough/src/*) $(builders)
 	@echo "== a bare pass-through Worker (half a minute)"
 	cd bench/passthrough && CARGO_TARGET_DIR="$(CURDIR)/target" worker-build --release && $(call without_names,../../target/named/passthrough)
 	@touch $@
