@@ -14,6 +14,8 @@ use crate::routes::Part;
 const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 /// An id of 32 digits with the place of its artifacts takes a few hundred bytes.
 const PARENTS_BYTES: usize = 8 * 1024 * 1024;
+/// For so many seconds.
+const COMMON_METHOD_GOOD: u64 = 3600;
 
 impl Weigh for (Part, String) {
     fn weight(&self) -> usize {
@@ -50,9 +52,9 @@ pub struct Isolate {
     pub access_keys: RefCell<AccessKeys>,
     /// Whether the users table is known to hold somebody.
     pub has_users: Cell<bool>,
-    /// The method of most stored hashes, which is what an unknown name is made to cost.
-    pub common_method: Cell<Option<Method>>,
-    hashes: Cell<u64>,
+    /// The method of most stored hashes, which is what an unknown name is made to cost, and when D1 told it.
+    common_method: Cell<(Option<Method>, u64)>,
+    hashes: Cell<(u64, Option<Method>)>,
 }
 
 impl Isolate {
@@ -63,8 +65,8 @@ impl Isolate {
             parents: RefCell::new(Bounded::new(PARENTS, PARENTS_BYTES)),
             access_keys: RefCell::new(AccessKeys::default()),
             has_users: Cell::new(false),
-            common_method: Cell::new(None),
-            hashes: Cell::new(0),
+            common_method: Cell::new((None, 0)),
+            hashes: Cell::new((0, None)),
         }
     }
 
@@ -78,14 +80,34 @@ impl Isolate {
         UnderWay(&self.access_keys)
     }
 
+    /// Takes down by which method most password hashes are stored, as D1 tells it now.
+    pub fn learn_common_method(&self, told: Option<&str>, now: u64) {
+        self.common_method.set((told.and_then(Method::parse), now));
+    }
+
+    /// The method of most stored hashes, if it is known and can be computed.
+    pub fn common_method(&self) -> Option<Method> {
+        self.common_method.get().0
+    }
+
+    /// Returns true if it is so long ago that D1 was asked for it that imports and renewals may have changed it.
+    pub fn is_common_method_old(&self, now: u64) -> bool {
+        self.common_method.get().1 + COMMON_METHOD_GOOD <= now
+    }
+
     /// Counts a password hash that is about to be computed.
-    pub fn count_hash(&self) {
-        self.hashes.set(self.hashes.get() + 1);
+    pub fn count_hash(&self, method: Method) {
+        self.hashes.set((self.hashes() + 1, Some(method)));
     }
 
     /// How many password hashes were computed.
     pub fn hashes(&self) -> u64 {
-        self.hashes.get()
+        self.hashes.get().0
+    }
+
+    /// The method of the last one.
+    pub fn last_hashed(&self) -> Option<Method> {
+        self.hashes.get().1
     }
 }
 

@@ -32,3 +32,5 @@ mod worker_edge;
 mod worker_entry;
 #[cfg(target_arch = "wasm32")]
 mod worker_js;
+#[cfg(target_arch = "wasm32")]
+mod worker_scrypt;

@@ -1,4 +1,5 @@
-//! What the runtime does for a sign-in: Access keys by fetch, RSA by WebCrypto, the rate limit by its binding.
+//! What the runtime does for a sign-in: Access keys by fetch, RSA by WebCrypto, scrypt by Node's
+//! crypto, the rate limit by its binding.
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt};
@@ -9,6 +10,8 @@ use worker::{Env, Fetch, RequestInit, console_error};
 use crate::identity::access_jwt::web_crypto::WebCrypto;
 use crate::identity::access_jwt::{LONGEST_KEYS, Rs256, RsaKey};
 use crate::identity::edge::{ClientCertificate, Edge};
+use crate::identity::password::ScryptFn;
+use crate::worker_scrypt;
 
 /// The binding of the rate limit, if the operator has one.
 const RATE_LIMIT: &str = "SIGN_IN_RATE_LIMIT";
@@ -60,6 +63,10 @@ impl Edge for WorkerEdge<'_> {
             limiter.limit(address.to_owned()).await.map_or(true, |outcome| outcome.success)
         }
         .boxed_local()
+    }
+
+    fn scrypt(&self) -> ScryptFn {
+        worker_scrypt::scrypt
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod support;
 
+use mlflow_edge_auth::identity::password::ScryptCost;
 use serde_json::{Value, json};
 use support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
 
@@ -487,7 +488,6 @@ fn the_length_of_a_password_is_configured_and_the_known_one_is_none() {
 fn a_weak_hash_is_renewed_at_the_next_sign_in() {
     let world = World::with(&[("PASSWORD_HASH", "pbkdf2:sha256:1000")]);
     world.add_users();
-    // werkzeug's pbkdf2:sha512:1000 and scrypt are left alone, fewer iterations of the same are not
     let weak = world.database.rows("SELECT password_hash FROM users WHERE username = 'alice'");
     assert!(weak[0]["password_hash"].as_str().unwrap().starts_with("pbkdf2:sha256:1000$"));
     let stronger = World { config: World::with(&[("PASSWORD_HASH", "pbkdf2:sha256:2000")]).config, ..world };
@@ -495,6 +495,88 @@ fn a_weak_hash_is_renewed_at_the_next_sign_in() {
     let renewed = stronger.database.rows("SELECT password_hash FROM users WHERE username = 'alice'");
     assert!(renewed[0]["password_hash"].as_str().unwrap().starts_with("pbkdf2:sha256:2000$"));
     assert_eq!(stronger.cost(|| assert_eq!(stronger.get(ALICE, "/").status, 200)), (1, 1, 0), "and is known at once");
+}
+
+/// Stands in for the platform's scrypt, in no time; the result depends on password, salt and cost.
+fn quick_scrypt(password: &[u8], salt: &[u8], cost: ScryptCost) -> Option<[u8; 64]> {
+    let told = [password, salt, format!("{}:{}:{}", cost.n(), cost.r, cost.p).as_bytes()].join(&b'$');
+    let sum = told.iter().fold(7u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte));
+    Some([sum; 64])
+}
+
+fn stored_hash(world: &World, user: &str) -> String {
+    let rows = world.database.rows(&format!("SELECT password_hash FROM users WHERE username = '{user}'"));
+    rows[0]["password_hash"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn new_passwords_and_old_pbkdf2_become_scrypt_which_stays() {
+    let world = World::with(&[("PASSWORD_HASH", "pbkdf2:sha256:1000")]);
+    world.edge.scrypt.set(Some(quick_scrypt));
+    world.add_users();
+    assert!(stored_hash(&world, "alice").starts_with("pbkdf2:sha256:1000$"));
+    // the default from now on
+    let world = World { config: World::with(&[("PASSWORD_HASH", "")]).config, ..world };
+    let body = r#"{"username":"carol","password":"carol-password-1"}"#;
+    assert_eq!(world.post(ADMIN, "/api/2.0/mlflow/users/create", body).status, 200);
+    assert!(stored_hash(&world, "carol").starts_with("scrypt:32768:8:1$"));
+    for user in ["alice", "carol"] {
+        assert_eq!(world.get(&format!("{user}:{user}-password-1"), "/").status, 200);
+        assert!(stored_hash(&world, user).starts_with("scrypt:32768:8:1$"), "{user}");
+        assert_eq!(world.cost(|| world.get(&format!("{user}:{user}-password-1"), "/")), (1, 1, 0), "{user}");
+    }
+    // back to PBKDF2: what is stored stays what it is
+    let world = World { config: World::with(&[("PASSWORD_HASH", "pbkdf2:sha256:2000")]).config, ..world };
+    let world = World { isolate: World::new().isolate, ..world };
+    world.get(BOB, "/");
+    assert!(stored_hash(&world, "bob").starts_with("pbkdf2:sha256:2000$"));
+    let before = stored_hash(&world, "alice");
+    assert_eq!(world.cost(|| assert_eq!(world.get(ALICE, "/").status, 200)), (2, 1, 1));
+    assert_eq!(stored_hash(&world, "alice"), before);
+}
+
+/// The method of the one hash that a wrong password costs.
+fn burnt(world: &World, user: &str) -> String {
+    let password = format!("{user}:wrong-{}", world.isolate.hashes());
+    assert_eq!(world.cost(|| assert_eq!(world.get(&password, "/").status, 401)), (2, 0, 1), "{user}");
+    world.isolate.last_hashed().unwrap().to_string()
+}
+
+#[test]
+fn an_unknown_name_costs_the_hash_that_most_users_cost() {
+    for (most, other) in [("scrypt:32768:8:1", "pbkdf2:sha256:1001"), ("pbkdf2:sha256:1001", "scrypt:32768:8:1")] {
+        for configured in [most, other, "pbkdf2:sha256:7"] {
+            let world = World::new();
+            world.edge.scrypt.set(Some(quick_scrypt));
+            let store = |method: &str, whose: &str| {
+                world.database.execute(&format!("UPDATE users SET password_hash = '{method}$salt$00' WHERE {whose}"));
+            };
+            store(most, "username IN ('alice', 'admin')");
+            store(other, "username = 'bob'");
+            let config = World::with(&[("PASSWORD_HASH", configured)]).config;
+            let world = World { config, isolate: World::with(&[]).isolate, ..world };
+            world.get("", "/"); // the isolate's first request
+            assert_eq!((burnt(&world, "alice"), burnt(&world, "nobody")), (most.to_owned(), most.to_owned()));
+            // most of them are renewed, or replaced by an import: an hour later it is known, for the same statements
+            world.database.execute(&format!("UPDATE users SET password_hash = '{other}$salt$00'"));
+            world.now.set(NOW + 3599);
+            assert_eq!(burnt(&world, "nobody"), most);
+            world.now.set(NOW + 3600);
+            assert_eq!((burnt(&world, "nobody"), burnt(&world, "alice")), (other.to_owned(), other.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_stored_hash_that_nobody_can_compute_costs_what_an_unknown_name_does() {
+    let world = World::new();
+    for unreadable in ["", "x", "md5$salt$00", "scrypt:1048576:8:1$salt$00", "pbkdf2:sha256:1000"] {
+        world.database.execute(&format!("UPDATE users SET password_hash = '{unreadable}' WHERE username = 'bob'"));
+        assert_eq!(
+            (burnt(&world, "bob"), burnt(&world, "nobody")),
+            ("pbkdf2:sha256:1".into(), "pbkdf2:sha256:1".into())
+        );
+    }
 }
 
 // --- secrets ---------------------------------------------------------------------------------------------------------

@@ -141,8 +141,9 @@ impl<D, O> Gate<'_, D, O> {
         if !(self.random)(&mut salt) {
             return Err(failed("no randomness"));
         }
-        self.isolate.count_hash();
-        self.config.password_hash.hash(password, salt).ok_or_else(|| failed("the method refused"))
+        let method = self.config.password_hash;
+        self.isolate.count_hash(method);
+        method.hash(password, salt, self.edge.scrypt()).ok_or_else(|| failed("the method refused"))
     }
 
     /// Hashes a new password that keeps MLflow's rule of 2.22: 12 characters, or what is configured (CVE-2025-1474),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Database, Directory, IDENTIFY, Id, Identified, Statement, UserRow, fault, wanted_json};
+use super::{COMMON_METHOD, Database, Directory, IDENTIFY, Id, Identified, Statement, UserRow, fault, wanted_json};
 use crate::access::Resource;
 use crate::error::Result;
 
@@ -116,6 +116,8 @@ pub struct Claimed {
     pub user: Option<Identified>,
     /// The outcome.
     pub verdict: Verdict,
+    /// The method of most password hashes, if it was asked for.
+    pub common_method: Option<String>,
 }
 
 /// Tells if a password may be tried.
@@ -131,8 +133,15 @@ pub enum Verdict {
 
 impl<D: Database> Directory<D> {
     /// Identifies the user and claims a try, in one batch: however many come in parallel, no more than the free ones
-    /// are claimed.
-    pub async fn claim(&self, it: &Try, wanted: &[Resource], policy: &LockoutPolicy, now: i64) -> Result<Claimed> {
+    /// are claimed. `asks_method`: the method of most password hashes is asked for as well.
+    pub async fn claim(
+        &self,
+        it: &Try,
+        wanted: &[Resource],
+        policy: &LockoutPolicy,
+        now: i64,
+        asks_method: bool,
+    ) -> Result<Claimed> {
         #[derive(Deserialize)]
         struct Row {
             #[serde(flatten)]
@@ -140,6 +149,7 @@ impl<D: Database> Directory<D> {
             locked_until: Option<i64>,
             wrong: Option<i64>,
             tries: Option<i64>,
+            method: Option<String>,
         }
         let (pair, name, user) = (it.pair.as_str(), it.name.as_str(), it.username.as_str());
         let (address, password, claim) =
@@ -147,7 +157,7 @@ impl<D: Database> Directory<D> {
         let mut subjects = vec![(pair, policy.per_pair, 0), (name, policy.per_name, 0)];
         subjects.extend(it.address.as_deref().map(|address| (address, policy.per_address, 1)));
         let subjects = serde_json::json!(subjects).to_string();
-        let statements = vec![
+        let mut statements = vec![
             sql!(IDENTIFY, user, wanted_json(wanted).as_str()),
             sql!(STANDING, pair, name, address, password, user, now),
             sql!(CLAIM, pair, name, address, password, user, now, claim, PENDING),
@@ -163,6 +173,9 @@ impl<D: Database> Directory<D> {
                 policy.per_address
             ),
         ];
+        if asks_method {
+            statements.push(sql!(COMMON_METHOD));
+        }
         let results: Vec<Vec<Row>> = self.run(statements).await?;
         let mut results = results.into_iter().map(|rows| rows.into_iter().next());
         let (Some(user), Some(Some(standing)), Some(claimed)) = (results.next(), results.next(), results.next()) else {
@@ -176,7 +189,8 @@ impl<D: Database> Directory<D> {
             (Some(0), None) => Verdict::LockedUntil(standing.locked_until.unwrap_or_default().max(now + 1)),
             _ => return Err(fault("a claim on a password that is known to be wrong")),
         };
-        Ok(Claimed { user, verdict })
+        let common_method = results.next_back().flatten().and_then(|row| row.method);
+        Ok(Claimed { user, verdict, common_method })
     }
 
     /// Leaves the claim as a failure, and forgets what is old; with `trim` also what is too much.

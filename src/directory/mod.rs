@@ -108,7 +108,7 @@ const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND 
 const COMMON_METHOD: &str = "
     SELECT substr(password_hash, 1, max(instr(password_hash, '$') - 1, 0)) AS method
     FROM (SELECT password_hash FROM users ORDER BY id DESC LIMIT 1000)
-    GROUP BY method ORDER BY count(*) DESC LIMIT 1";
+    GROUP BY method ORDER BY count(*) DESC, method LIMIT 1";
 const FIRST_ADMIN: &str = "
     INSERT INTO users (username, password_hash, is_admin)
     SELECT ?1, ?2, 1 WHERE NOT EXISTS (SELECT 1 FROM users) RETURNING id";

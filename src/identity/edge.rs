@@ -3,6 +3,7 @@
 use futures_util::future::LocalBoxFuture;
 
 use super::access_jwt::{Rs256, RsaKey};
+use super::password::{ScryptFn, portable_scrypt};
 
 /// The platform at the edge.
 pub trait Edge {
@@ -12,6 +13,10 @@ pub trait Edge {
     fn verifies<'a>(&'a self, key: &'a RsaKey, signed: &'a [u8], signature: &'a [u8]) -> LocalBoxFuture<'a, bool>;
     /// Whether the rate limit, where one is bound, lets an address try another password.
     fn admits<'a>(&'a self, address: &'a str) -> LocalBoxFuture<'a, bool>;
+    /// The scrypt to compute password hashes with.
+    fn scrypt(&self) -> ScryptFn {
+        portable_scrypt
+    }
 }
 
 impl Rs256 for &dyn Edge {

@@ -4,7 +4,6 @@ use crate::config::DEFAULT_PASSWORD;
 use crate::directory::Database;
 use crate::error::{Code, Refusal, Result};
 use crate::gate::Gate;
-use crate::identity::password::Method;
 
 impl<D: Database, O> Gate<'_, D, O> {
     /// Closed until there is an administrator: the first one is made here, once, from the configuration.
@@ -14,9 +13,8 @@ impl<D: Database, O> Gate<'_, D, O> {
         }
         self.directory.0.to_primary(); // a replica that lags could have nobody
         let stored = self.directory.common_method().await?;
-        if let Some(method) = &stored {
-            self.isolate.common_method.set(Method::parse(method));
-        } else {
+        self.isolate.learn_common_method(stored.as_deref(), self.now);
+        if stored.is_none() {
             let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
             let Some(password) = &self.config.admin_password else {
                 return closed(

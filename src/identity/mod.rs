@@ -196,7 +196,12 @@ impl<D: Database, O> Gate<'_, D, O> {
         let (now, policy) = (self.seconds(), guesses::policy(self.config));
         let nonce = self.nonce()?;
         let attempt = guesses::attempt(credentials, login, address, self.config.secret_key.as_ref(), to_hex(&nonce));
-        let Claimed { user, verdict } = self.directory.claim(&attempt, wanted, &policy, now).await?;
+        let asks_method = self.isolate.is_common_method_old(self.now);
+        let Claimed { user, verdict, common_method } =
+            self.directory.claim(&attempt, wanted, &policy, now, asks_method).await?;
+        if asks_method {
+            self.isolate.learn_common_method(common_method.as_deref(), self.now);
+        }
         match verdict {
             Verdict::Claimed => {}
             Verdict::KnownWrong => return Err(Refusal::unauthenticated("a wrong password that was tried before")),
@@ -205,9 +210,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         let trim = nonce.first().is_some_and(|byte| byte % 64 == 0);
         let refused = match user {
             None => {
-                self.isolate.count_hash();
-                let method = self.isolate.common_method.get().unwrap_or(self.config.password_hash);
-                method.hash_dummy(&credentials.password);
+                self.hash_dummy(&credentials.password);
                 "no user of this name".to_owned()
             }
             // another request of this isolate may have verified it meanwhile
@@ -236,9 +239,8 @@ impl<D: Database, O> Gate<'_, D, O> {
 
     /// Whether it is the password. The one that everybody knows is none (CVE-2026-2635), but is hashed like any other.
     fn accepts(&self, credentials: &Credentials, stored: &PasswordHash) -> bool {
-        self.isolate.count_hash();
         let is_default = credentials.password.expose() == DEFAULT_PASSWORD;
-        stored.verifies(&credentials.password) && (!is_default || self.config.allow_default_password)
+        self.verifies(&credentials.password, stored) && (!is_default || self.config.allow_default_password)
     }
 
     /// Now, in seconds since 1970, as the directory keeps times.
@@ -248,6 +250,23 @@ impl<D: Database, O> Gate<'_, D, O> {
 }
 
 impl<D, O> Gate<'_, D, O> {
+    /// Whether a stored hash is of this password. One that cannot be computed costs what an unknown name does.
+    pub fn verifies(&self, password: &Secret, stored: &PasswordHash) -> bool {
+        let Some(method) = stored.method() else {
+            self.hash_dummy(password);
+            return false;
+        };
+        self.isolate.count_hash(method);
+        stored.verifies(password, self.edge.scrypt())
+    }
+
+    /// Computes a hash for nobody, by the method of most that are stored.
+    fn hash_dummy(&self, password: &Secret) {
+        let method = self.isolate.common_method().unwrap_or(self.config.password_hash);
+        self.isolate.count_hash(method);
+        method.hash_dummy(password, self.edge.scrypt());
+    }
+
     /// The secret of an access key; `None` without a `SECRET_KEY`.
     pub fn access_key_secret(&self, id: &str) -> Option<Secret> {
         let key = self.config.secret_key.as_ref()?;

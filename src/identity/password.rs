@@ -1,7 +1,7 @@
 //! Password hashes as Werkzeug writes them: `method$salt$hex`.
 //!
 //! `scrypt:N:r:p` and `pbkdf2:sha256:iterations` (also sha512) are verified; new ones are written by the configured
-//! [`Method`]. The salt is text and is used as its own UTF-8 bytes (werkzeug/security.py, 2.0 to 3.1).
+//! [`Method`]. PBKDF2 is always computed here: that of the platform stops at 100,000 iterations. The salt is text and is used as its own UTF-8 bytes (werkzeug/security.py, 2.0 to 3.1).
 
 use std::fmt;
 
@@ -16,7 +16,6 @@ const SALT_ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS
 
 // A row may come from an import: parameters that would cost more than this are refused, not computed.
 const MOST_ITERATIONS: u32 = 2_000_000;
-const MOST_SCRYPT_BYTES: u64 = 64 * 1024 * 1024;
 const MOST_SCRYPT_LANES: u32 = 4;
 
 /// A stored hash. `Debug` shows its method only.
@@ -29,31 +28,43 @@ impl PasswordHash {
         self.0.expose()
     }
 
-    /// Whether this is the hash of `password`. An unreadable hash, an unknown method or absurd parameters: no.
-    pub fn verifies(&self, password: &Secret) -> bool {
-        let mut parts = self.expose().splitn(3, '$');
-        let (Some(method), Some(salt), Some(hex)) = (parts.next(), parts.next(), parts.next()) else {
-            return false;
-        };
-        Method::parse(method)
-            .and_then(|method| method.derive(password, salt))
-            .is_some_and(|derived| to_hex(&derived).as_bytes().ct_eq(hex.as_bytes()).into())
+    /// Returns what the hash is computed by; `None` if it is unreadable, or would cost too much.
+    pub fn method(&self) -> Option<Method> {
+        self.parts().map(|(method, _, _)| method)
     }
-}
 
-impl PasswordHash {
-    /// Whether the configured method would make a stronger one: the same method with higher parameters. Methods of
-    /// different kinds are not compared.
+    /// Whether this is the hash of `password`. An unreadable hash, an unknown method or absurd parameters: no.
+    pub fn verifies(&self, password: &Secret, scrypt: ScryptFn) -> bool {
+        let Some((method, salt, hex)) = self.parts() else { return false };
+        let derived = method.derive(password, salt, scrypt);
+        derived.is_some_and(|derived| to_hex(&derived).as_bytes().ct_eq(hex.as_bytes()).into())
+    }
+
+    /// Whether the configured method would make a stronger one.
+    ///
+    /// * Of two that are of one kind it is the one with higher parameters; one higher and another lower: neither.
+    /// * scrypt of 32 MiB or more is stronger than PBKDF2 with all the iterations that are accepted, since guessing
+    ///   hardware has many cores and little memory for each.
+    /// * Anything else is not compared. PBKDF2 never takes the place of scrypt, nor less memory that of more.
     pub fn is_weaker_than(&self, configured: Method) -> bool {
-        let stored = self.expose().split('$').next().and_then(Method::parse);
-        match (stored, configured) {
-            (Some(Method::Pbkdf2Sha256(stored)), Method::Pbkdf2Sha256(wanted))
-            | (Some(Method::Pbkdf2Sha512(stored)), Method::Pbkdf2Sha512(wanted)) => stored < wanted,
-            (Some(Method::Scrypt(n, r, p)), Method::Scrypt(wanted_n, wanted_r, wanted_p)) => {
-                (n, r, p) != (wanted_n, wanted_r, wanted_p) && n <= wanted_n && r <= wanted_r && p <= wanted_p
+        use Method::{Pbkdf2Sha256, Pbkdf2Sha512, Scrypt};
+        match (self.method(), configured) {
+            (Some(Pbkdf2Sha256(stored)), Pbkdf2Sha256(wanted)) | (Some(Pbkdf2Sha512(stored)), Pbkdf2Sha512(wanted)) => {
+                stored < wanted
             }
+            (Some(Scrypt(stored)), Scrypt(wanted)) => {
+                stored != wanted && stored.log_n <= wanted.log_n && stored.r <= wanted.r && stored.p <= wanted.p
+            }
+            (Some(Pbkdf2Sha256(_) | Pbkdf2Sha512(_)), Scrypt(wanted)) => wanted.bytes() >= ScryptCost::USUAL.bytes(),
             _ => false,
         }
+    }
+
+    /// Method, salt and hexadecimal digits.
+    fn parts(&self) -> Option<(Method, &str, &str)> {
+        let mut parts = self.expose().splitn(3, '$');
+        let method = Method::parse(parts.next()?)?;
+        Some((method, parts.next()?, parts.next()?))
     }
 }
 
@@ -77,14 +88,52 @@ pub enum Method {
     Pbkdf2Sha256(u32),
     /// PBKDF2 with HMAC-SHA512; verified for imported databases.
     Pbkdf2Sha512(u32),
-    /// scrypt with log2(N), r, p.
-    Scrypt(u8, u32, u32),
+    /// scrypt.
+    Scrypt(ScryptCost),
+}
+
+/// What scrypt costs (RFC 7914).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScryptCost {
+    /// The binary logarithm of N.
+    pub log_n: u8,
+    /// The size of a block.
+    pub r: u32,
+    /// How often all of it is done.
+    pub p: u32,
+}
+
+impl ScryptCost {
+    /// That of Werkzeug, and so of MLflow.
+    const USUAL: Self = Self { log_n: 15, r: 8, p: 1 };
+    /// The most memory that a cost takes which [`Method::parse`] accepts.
+    pub const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+    /// N.
+    pub fn n(self) -> u64 {
+        1 << self.log_n.min(63)
+    }
+
+    fn bytes(self) -> u64 {
+        (128 * u64::from(self.r)).saturating_mul(self.n())
+    }
+}
+
+/// The 64 bytes that scrypt makes of a password and a salt; `None` if it cannot.
+pub type ScryptFn = fn(password: &[u8], salt: &[u8], cost: ScryptCost) -> Option<[u8; 64]>;
+
+/// The scrypt that runs everywhere.
+pub fn portable_scrypt(password: &[u8], salt: &[u8], cost: ScryptCost) -> Option<[u8; 64]> {
+    let mut derived = [0; 64];
+    let params = scrypt::Params::new(cost.log_n, cost.r, cost.p).ok()?;
+    scrypt::scrypt(password, salt, &params, &mut derived).ok()?;
+    Some(derived)
 }
 
 impl Default for Method {
-    /// OWASP's figure for PBKDF2 with SHA-256; under a Worker's CPU limit where scrypt's 32 MiB are not at home.
+    /// What Werkzeug, and so MLflow, writes, so that users who were imported cost what others do.
     fn default() -> Self {
-        Self::Pbkdf2Sha256(600_000)
+        Self::Scrypt(ScryptCost::USUAL)
     }
 }
 
@@ -101,48 +150,44 @@ impl Method {
                     _ => None,
                 }
             }
-            ["scrypt"] => Some(Self::Scrypt(15, 8, 1)),
+            ["scrypt"] => Some(Self::Scrypt(ScryptCost::USUAL)),
             ["scrypt", n, r, p] => {
                 let (n, r, p) = (decimal(n)?, decimal(r)?, decimal(p)?);
+                let cost = ScryptCost { log_n: n.trailing_zeros() as u8, r, p };
                 let fits = n.is_power_of_two()
                     && n > 1
                     && r > 0
-                    && 128 * u64::from(n) * u64::from(r) <= MOST_SCRYPT_BYTES
+                    && cost.bytes() <= ScryptCost::MOST_BYTES
                     && (1..=MOST_SCRYPT_LANES).contains(&p);
-                fits.then(|| Self::Scrypt(n.trailing_zeros() as u8, r, p))
+                fits.then_some(Self::Scrypt(cost))
             }
             _ => None,
         }
     }
 
     /// A new hash; `random` are 16 random bytes for the salt.
-    pub fn hash(self, password: &Secret, random: [u8; SALT_LENGTH]) -> Option<PasswordHash> {
+    pub fn hash(self, password: &Secret, random: [u8; SALT_LENGTH], scrypt: ScryptFn) -> Option<PasswordHash> {
         // 62 does not divide 256: the bias costs less than a tenth of a bit of the salt's 95.
         let salt: String = random
             .iter()
             .filter_map(|byte| SALT_ALPHABET.get(usize::from(*byte) % SALT_ALPHABET.len()))
             .map(|byte| char::from(*byte))
             .collect();
-        let derived = self.derive(password, &salt)?;
+        let derived = self.derive(password, &salt, scrypt)?;
         Some(PasswordHash(Secret::new(format!("{self}${salt}${}", to_hex(&derived)))))
     }
 
     /// Does the work of [`PasswordHash::verifies`] for nobody, so that an unknown user costs what a known one does.
-    pub fn hash_dummy(self, password: &Secret) {
-        std::hint::black_box(self.derive(password, "0123456789abcdef"));
+    pub fn hash_dummy(self, password: &Secret, scrypt: ScryptFn) {
+        std::hint::black_box(self.derive(password, "0123456789abcdef", scrypt));
     }
 
-    fn derive(self, password: &Secret, salt: &str) -> Option<Vec<u8>> {
+    fn derive(self, password: &Secret, salt: &str, scrypt: ScryptFn) -> Option<Vec<u8>> {
         let (password, salt) = (password.expose().as_bytes(), salt.as_bytes());
         match self {
             Self::Pbkdf2Sha256(n) => Some(pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt, n).to_vec()),
             Self::Pbkdf2Sha512(n) => Some(pbkdf2::pbkdf2_hmac_array::<Sha512, 64>(password, salt, n).to_vec()),
-            Self::Scrypt(log_n, r, p) => {
-                let mut derived = vec![0; 64];
-                let params = scrypt::Params::new(log_n, r, p).ok()?;
-                scrypt::scrypt(password, salt, &params, &mut derived).ok()?;
-                Some(derived)
-            }
+            Self::Scrypt(cost) => scrypt(password, salt, cost).map(|derived| derived.to_vec()),
         }
     }
 }
@@ -152,7 +197,7 @@ impl fmt::Display for Method {
         match self {
             Self::Pbkdf2Sha256(n) => write!(f, "pbkdf2:sha256:{n}"),
             Self::Pbkdf2Sha512(n) => write!(f, "pbkdf2:sha512:{n}"),
-            Self::Scrypt(log_n, r, p) => write!(f, "scrypt:{}:{r}:{p}", 1u64 << log_n),
+            Self::Scrypt(cost) => write!(f, "scrypt:{}:{}:{}", cost.n(), cost.r, cost.p),
         }
     }
 }
@@ -184,20 +229,24 @@ mod tests {
         PasswordHash(Secret::new(text))
     }
 
+    fn verifies(hash: &str, password: &str) -> bool {
+        stored(hash).verifies(&Secret::new(password), portable_scrypt)
+    }
+
     #[test]
     fn werkzeugs_hashes_verify() {
         for hash in WERKZEUG {
-            assert!(stored(hash).verifies(&Secret::new("correct horse battery")), "{hash}");
-            assert!(!stored(hash).verifies(&Secret::new("correct horse batter")), "{hash}");
+            assert!(verifies(hash, "correct horse battery"), "{hash}");
+            assert!(!verifies(hash, "correct horse batter"), "{hash}");
         }
     }
 
     #[test]
     fn a_new_hash_verifies_and_is_written_as_configured() {
         let method = Method::parse("pbkdf2:sha256:1000").unwrap();
-        let hash = method.hash(&Secret::new("päss"), [7; 16]).unwrap();
+        let hash = method.hash(&Secret::new("päss"), [7; 16], portable_scrypt).unwrap();
         assert!(hash.expose().starts_with("pbkdf2:sha256:1000$hhhhhhhhhhhhhhhh$"));
-        assert!(hash.verifies(&Secret::new("päss")) && !hash.verifies(&Secret::new("pass")));
+        assert!(verifies(hash.expose(), "päss") && !verifies(hash.expose(), "pass"));
     }
 
     #[test]
@@ -216,7 +265,45 @@ mod tests {
             "plain$$x",
         ];
         for hash in absurd {
-            assert!(!stored(hash).verifies(&Secret::new("x")), "{hash}");
+            assert!(!verifies(hash, "x"), "{hash}");
+        }
+    }
+
+    #[test]
+    fn scrypt_is_the_platforms_where_there_is_one() {
+        let platform: ScryptFn = |_, _, cost| (cost == ScryptCost::USUAL).then_some([0xab; 64]);
+        let hash = Method::default().hash(&Secret::new("x"), [7; 16], platform).unwrap();
+        assert_eq!(hash.expose(), format!("scrypt:32768:8:1$hhhhhhhhhhhhhhhh${}", "ab".repeat(64)));
+        assert!(hash.verifies(&Secret::new("x"), platform) && !hash.verifies(&Secret::new("x"), |_, _, _| None));
+    }
+
+    #[test]
+    fn a_hash_gives_way_to_a_stronger_one_and_never_to_a_weaker_one() {
+        let weaker = |hash: &str, configured: &str| {
+            stored(&format!("{hash}$salt$00")).is_weaker_than(Method::parse(configured).unwrap())
+        };
+        for (hash, configured) in [
+            ("pbkdf2:sha256:1000", "pbkdf2:sha256:1001"),
+            ("pbkdf2:sha512:1000", "pbkdf2:sha512:1001"),
+            ("pbkdf2:sha256:600000", "scrypt:32768:8:1"), // what was the default
+            ("pbkdf2:sha256:2000000", "scrypt:32768:8:1"),
+            ("pbkdf2:sha512:1000", "scrypt:65536:8:1"),
+            ("scrypt:16384:8:1", "scrypt:32768:8:1"),
+            ("scrypt:32768:8:1", "scrypt:32768:8:3"),
+        ] {
+            assert!(weaker(hash, configured), "{hash} -> {configured}");
+            assert!(!weaker(configured, hash), "{configured} -> {hash}");
+        }
+        for (hash, configured) in [
+            ("scrypt:32768:8:1", "scrypt:32768:8:1"),
+            ("scrypt", "scrypt:32768:8:1"),
+            ("scrypt:32768:8:3", "scrypt:65536:8:1"), // less of one, more of another
+            ("scrypt:2:1:1", "pbkdf2:sha256:2000000"),
+            ("pbkdf2:sha256:1", "scrypt:16384:8:1"), // less than 32 MiB
+            ("pbkdf2:sha256:1000", "pbkdf2:sha512:2000"),
+            ("pbkdf2:md5:1", "scrypt:32768:8:1"), // unreadable: nobody signs in with it
+        ] {
+            assert!(!weaker(hash, configured), "{hash} -> {configured}");
         }
     }
 

@@ -19,6 +19,7 @@ use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
 use mlflow_edge_auth::identity::access_jwt::RsaKey;
 use mlflow_edge_auth::identity::edge::{ClientCertificate, Edge};
+use mlflow_edge_auth::identity::password::{ScryptFn, portable_scrypt};
 use mlflow_edge_auth::isolate::Isolate;
 use mlflow_edge_auth::origin::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
 use rusqlite::types::ValueRef;
@@ -397,6 +398,8 @@ pub struct TestEdge {
     pub certificate: RefCell<Option<ClientCertificate>>,
     /// Whether the rate limit lets nobody try.
     pub shut: Cell<bool>,
+    /// The platform's scrypt, if it has one.
+    pub scrypt: Cell<Option<ScryptFn>>,
 }
 
 impl Edge for TestEdge {
@@ -412,6 +415,10 @@ impl Edge for TestEdge {
 
     fn admits<'a>(&'a self, _address: &'a str) -> LocalBoxFuture<'a, bool> {
         std::future::ready(!self.shut.get()).boxed_local()
+    }
+
+    fn scrypt(&self) -> ScryptFn {
+        self.scrypt.get().unwrap_or(portable_scrypt)
     }
 }
 
