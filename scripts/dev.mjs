@@ -127,6 +127,7 @@ async function startWorker(originUrl) {
     "dev", join(script, "index.js"), "--config", resolve("wrangler.toml"), "--local", "--ip", HOST, "--port", String(port),
     "--inspector-ip", HOST, "--inspector-port", String(await freePort()),
     "--persist-to", state, "--env-file", envFile, "--show-interactive-dev-session=false",
+    ...(env.COMPATIBILITY_FLAGS ? ["--compatibility-flags", ...env.COMPATIBILITY_FLAGS.split(" ")] : []), // of tests
     ...(tls ? ["--local-protocol", "https", "--https-key-path", tls.key, "--https-cert-path", tls.cert] : []),
   ], { env: wranglerEnvironment() });
 }

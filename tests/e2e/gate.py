@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 import uuid
@@ -118,3 +119,17 @@ def wait_until_ready(gate, output, verify):
         time.sleep(0.1)
     gate.stop()
     raise RuntimeError(f"no 200 from {gate.url}/health:\n{output.read_text()}")
+
+
+def local_d1(state):
+    """The file that wrangler keeps the users in."""
+    for file in Path(state).glob("v3/d1/**/*.sqlite"):
+        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
+            if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'users'").fetchone():
+                return file
+    raise AssertionError(f"no users table under {state}")
+
+
+def stored_hash(gate, name):
+    with sqlite3.connect(f"file:{local_d1(gate.state)}?mode=ro", uri=True) as database:
+        return database.execute("SELECT password_hash FROM users WHERE username = ?", [name]).fetchone()[0]

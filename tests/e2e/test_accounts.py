@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import pytest
 from mlflow import MlflowClient
 from mlflow.server import get_app_client
+from werkzeug.security import check_password_hash, generate_password_hash
 
 import auth_server
 from auth_server import ADMIN, AS_ADMIN, decided
-from gate import ROOT, START_ENV, User, unique
+from gate import ROOT, START_ENV, User, local_d1, stored_hash, unique
 from refusals import refused
 
 sys.path.insert(0, str(ROOT / "scripts/accounts"))
@@ -198,6 +199,43 @@ def test_everybody_signs_in_as_before_and_every_grant_decides_as_it_did(old, imp
 
     with pytest.raises(RuntimeError, match="in use by a running 'make dev'"):
         make("import", old.database, gate.state)
+
+
+@once
+@pytest.mark.parametrize("flags", ["", "no_nodejs_compat no_nodejs_compat_v2"], ids=["native scrypt", "scrypt in wasm"])
+def test_scrypt_of_the_gate_and_of_mlflow_is_the_same(imported, own_gate, tmp_path, flags):
+    state = copied(imported.state, tmp_path)
+    # the runtime refuses so high a cost, and the gate then computes it itself
+    costly = User("costly", "scrypt-in-64-MiB-four-times")
+    auth_server.change(
+        local_d1(state),
+        (
+            "INSERT INTO users (username, password_hash) VALUES (?, ?)",
+            (costly.name, generate_password_hash(costly.password, "scrypt:65536:8:4")),
+        ),
+    )
+    gate = own_gate(state, COMPATIBILITY_FLAGS=flags)
+
+    def status(user):
+        return gate.request("GET", "/api/2.0/mlflow/experiments/get?experiment_id=0", user).status_code
+
+    imported_as = stored_hash(gate, SCRYPT.name)
+    assert imported_as.startswith("scrypt:32768:8:1$")
+    assert (status(SCRYPT), status(User(SCRYPT.name, "kept-as-mlflow-hashed-i"))) == (200, 401)
+    assert stored_hash(gate, SCRYPT.name) == imported_as
+    log = (gate.state / "wrangler.log").read_text()
+    assert ("scrypt of node:crypto is not used" in log) == bool(flags)
+
+    gate.admin = ADMIN
+    new = gate.new_user("scrypt")
+    assert stored_hash(gate, new.name).startswith("scrypt:32768:8:1$")
+    assert check_password_hash(stored_hash(gate, new.name), new.password)
+    assert stored_hash(gate, ALICE.name).startswith("pbkdf2:sha256:1000$")
+    assert (status(new), status(ALICE)) == (200, 200)
+    assert stored_hash(gate, ALICE.name).startswith("scrypt:32768:8:1$")
+    assert check_password_hash(stored_hash(gate, ALICE.name), ALICE.password)
+    assert (status(costly), status(User(costly.name, "wrong"))) == (200, 401)
+    assert ("scrypt of node:crypto has failed" in (gate.state / "wrangler.log").read_text()) != bool(flags)
 
 
 @once
@@ -438,8 +476,6 @@ def test_hashes_that_the_gate_verifies(stored, is_verified):
 
 @once
 def test_a_password_that_everybody_knows_is_recognized():
-    from werkzeug.security import generate_password_hash
-
     for method in ("scrypt", "pbkdf2:sha256:1000", "pbkdf2:sha512:1000"):
         stored = generate_password_hash("password1234", method)
         assert verifies(stored, "password1234") and not verifies(stored, "password12345")

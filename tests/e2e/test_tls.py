@@ -2,7 +2,6 @@
 
 import datetime
 import ipaddress
-import sqlite3
 
 import mlflow
 import pytest
@@ -14,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.server import get_app_client
 
-from gate import User, unique
+from gate import User, stored_hash, unique
 
 pytestmark = pytest.mark.once
 
@@ -69,12 +68,4 @@ def test_self_signed_tls_and_the_default_hash(own_gate, certificate, monkeypatch
     with user.signed_in():
         assert MlflowClient().get_experiment("0").name == "Default"
 
-    assert stored_hash(gate, user.name).startswith("pbkdf2:sha256:600000$")
-
-
-def stored_hash(gate, name):
-    for file in gate.state.glob("v3/d1/**/*.sqlite"):
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
-            if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'users'").fetchone():
-                return database.execute("SELECT password_hash FROM users WHERE username = ?", [name]).fetchone()[0]
-    raise AssertionError(f"no users table under {gate.state}")
+    assert stored_hash(gate, user.name).startswith("scrypt:32768:8:1$")
