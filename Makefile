@@ -37,7 +37,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml .cargo/config.toml $(wildcard schema.sql)
 
-.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-anonymous bench-smoke routes fixtures differential readers build tools clean
+.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-anonymous bench-first-sight bench-smoke routes fixtures differential readers build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -123,6 +123,10 @@ bench-smoke: $(bench_needs) ## Every measurement once and briefly, which fails i
 # BENCH_BUILDS=before=/path/of/a/build,after=build compares builds, BENCH_INPUT="60 KiB" takes some inputs, BENCH_SECONDS=2 each.
 bench-anonymous: build target/bench/stub ## What one request of somebody who has not signed in may cost, at worst (a minute or two)
 	@node bench/anonymous.mjs
+
+# BENCH_BUILDS as above, BENCH_ROUNDS=31
+bench-first-sight: build target/bench/stub ## What a password costs that the isolate has not seen before, and what it does to memory (a minute)
+	@node bench/first-sight.mjs
 
 target/bench/stub: bench/stub.rs $(stamps)/rust
 	@mkdir -p $(@D)

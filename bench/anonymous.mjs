@@ -1,7 +1,7 @@
 // `make bench-anonymous`: what one request of somebody who has not signed in may cost, for inputs made to cost much. The
 // Worker stands in workerd over an origin that answers at once. BENCH_BUILDS=before=/path/build,after=build compares
 // builds (folders with index.js and index_bg.wasm); without it the one in build/ is measured.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import { join, resolve } from "node:path";
@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 
 import { startStub } from "./lib/origins.mjs";
 import { cpuSeconds, endAll } from "./lib/processes.mjs";
-import { SCRIPTS, applySchema, startWorker } from "./lib/workers.mjs";
+import { applySchema, startWorker, weighed } from "./lib/workers.mjs";
 
 const MIB = 1 << 20;
 const SECONDS = Number(process.env.BENCH_SECONDS || 2); // of each input
@@ -136,8 +136,8 @@ function send(port, { method, path, fields, body = Buffer.alloc(0) }) {
   });
 }
 
-async function measure(name, input, folder, stub) {
-  const worker = await startWorker("weighed", stub.url, folder);
+async function measure(name, input, build, folder, stub) {
+  const worker = await startWorker(weighed(build), stub.url, folder);
   try {
     await applySchema(worker);
     const { port } = new URL(worker.url);
@@ -159,14 +159,6 @@ async function measure(name, input, folder, stub) {
   }
 }
 
-/** A build of a folder in the place of the one in build/. */
-function useBuild(folder) {
-  const root = resolve(import.meta.dirname, "..");
-  const [weighed] = SCRIPTS.weighed;
-  const part = (type, file) => ({ type, path: join(root, "build", file), contents: readFileSync(join(folder, file)) });
-  SCRIPTS.weighed = [weighed, part("ESModule", "index.js"), part("CompiledWasm", "index_bg.wasm")];
-}
-
 async function main() {
   const scratch = mkdtempSync(join(os.tmpdir(), "bench-anonymous-"));
   let tooMuch = 0;
@@ -179,8 +171,7 @@ async function main() {
     for (const [name, input] of wanted) {
       const cells = [];
       for (const [label, folder] of builds) {
-        useBuild(resolve(folder));
-        const result = await measure(name, input, join(scratch, `${label}-${cells.length}-${wanted.findIndex(([one]) => one === name)}`), stub).catch((error) => ({ error }));
+        const result = await measure(name, input, resolve(folder), join(scratch, `${label}-${cells.length}-${wanted.findIndex(([one]) => one === name)}`), stub).catch((error) => ({ error }));
         if (result.error) {
           cells.push(`${result.error.message} | | `);
           tooMuch += label === builds.at(-1)[0];

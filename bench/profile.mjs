@@ -42,7 +42,7 @@ process.exit();
 
 async function main() {
   const stub = await startStub();
-  const worker = await startWorker(script, stub.url, scratch, vars, true);
+  const worker = await startWorker(script, stub.url, scratch, vars, { inspected: true });
   const what = { url: worker.url, ...(await asked(worker)), connections, pids: { workerd: worker.pid } };
   await load({ ...what, seconds: 1 }); // compiled, and the pace is known
   const plain = await load({ ...what, seconds });

@@ -52,24 +52,32 @@ export function basic({ name, password }) {
 
 let lastStart = Promise.resolve();
 
+/** The Worker that tells how much memory it has, around the build of a folder in the place of the one in build/. */
+export function weighed(folder) {
+  const [around] = SCRIPTS.weighed;
+  const part = (type, file) => ({ type, path: join(ROOT, "build", file), contents: readFileSync(join(folder, file)) });
+  return [around, part("ESModule", "index.js"), part("CompiledWasm", "index_bg.wasm")];
+}
+
 /**
  * A workerd of its own with one Worker in it; `folder` keeps its D1, `vars` are variables beside the usual ones. With
- * `inspected` it listens to the inspector protocol as well (inspector.mjs), at the address `inspector`. One starts
- * after the other: the new process is the one that was not there before.
+ * `inspected` it listens to the inspector protocol as well (inspector.mjs), at the address `inspector`. `flags` are
+ * compatibility flags. One starts after the other: the new process is the one that was not there before.
  */
-export function startWorker(script, origin, folder, vars = {}, inspected = false) {
-  const start = lastStart.then(() => startNow(script, origin, folder, vars, inspected));
+export function startWorker(script, origin, folder, vars = {}, { inspected = false, flags = [] } = {}) {
+  const start = lastStart.then(() => startNow(script, origin, folder, vars, inspected, flags));
   lastStart = start.catch(() => {});
   return start;
 }
 
-async function startNow(script, origin, folder, vars, inspected) {
+async function startNow(script, origin, folder, vars, inspected, flags) {
   const others = childrenCalled("workerd");
   const miniflare = new Miniflare(convertV4MiniflareOptions({
     name: "bench",
-    modules: SCRIPTS[script],
+    modules: SCRIPTS[script] ?? script,
     modulesRoot: ROOT,
     compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: flags,
     d1Databases: { DB: "bench" },
     bindings: {
       ORIGIN_URL: origin,
