@@ -1,10 +1,10 @@
 //! The variables and secrets of the Worker, parsed once per isolate and refused when wrong.
 
-use crate::access::Permission;
-use crate::identity::edge::CertificateName;
-use crate::identity::password::Method as HashMethod;
-use crate::identity::secret::Secret;
+use crate::authz::Permission;
+use crate::client_certificate::CertificateName;
 use crate::mlflow::uri::check_prefix;
+use crate::password::Method as HashMethod;
+use crate::secret::Secret;
 
 /// The password that MLflow 2.22 to 3.12 shipped with; known to everybody (CVE-2026-2635).
 pub const DEFAULT_PASSWORD: &str = "password1234";

@@ -1,16 +1,16 @@
 //! The gate: the way of a request, from top to bottom.
 
-use crate::access::{self, Caller, Grants, SignIn};
+use crate::accounts::{Accounts, Database};
+use crate::authn::edge::Edge;
+use crate::authn::presented::{self, Presented};
+use crate::authz::{self, Caller, Grants, SignIn};
 use crate::config::Config;
-use crate::directory::{Database, Directory};
 use crate::error::{Page, Refusal, Result};
 use crate::http::{Body, Method, Request, Response};
-use crate::identity::edge::Edge;
-use crate::identity::presented::{self, Presented};
-use crate::isolate::Isolate;
-use crate::origin::Origin;
 use crate::request::{Call, Demand, Subject, Target};
 use crate::routes::{Need, Row, Then};
+use crate::state::State;
+use crate::upstream::Origin;
 
 /// So many bytes of a body are read, and looked at, before it is known who sends it.
 const BEFORE_SIGN_IN: usize = 32 * 1024;
@@ -20,13 +20,13 @@ pub struct Gate<'a, D, O> {
     /// The operator's configuration.
     pub config: &'a Config,
     /// Users and grants.
-    pub directory: Directory<D>,
+    pub accounts: Accounts<D>,
     /// The MLflow server.
     pub origin: O,
     /// What the platform does for a sign-in.
     pub edge: &'a dyn Edge,
     /// What this isolate remembers.
-    pub isolate: &'a Isolate,
+    pub state: &'a State,
     /// Seconds since 1970.
     pub now: u64,
     /// Fills a buffer with random bytes; `false` if the platform has none.
@@ -77,7 +77,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let row = call.row;
         let answer = self.decide(call, demands, caller, grants).await;
         if row.is_some_and(Row::writes_directory) {
-            self.isolate.verified.borrow_mut().ask_again();
+            self.state.verified.borrow_mut().ask_again();
         }
         answer
     }
@@ -111,7 +111,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let default = self.config.default_permission;
         demands.iter().all(|demand| {
             let resource = self.known(&demand.subject);
-            resource.is_none_or(|it| access::decide(caller, grants, default, demand.capability, &it).is_ok())
+            resource.is_none_or(|it| authz::decide(caller, grants, default, demand.capability, &it).is_ok())
         })
     }
 
@@ -132,7 +132,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Need::Nobody | Need::Login => {}
             Need::GraphQl => return self.graphql(call, &demands?, &caller, grants).await,
             Need::Admin => return Err(Refusal::denied(format!("user {} is no administrator", caller.id))),
-            Need::Oneself(parameter) => crate::api::require_oneself(&call, parameter, &caller)?,
+            Need::Oneself(parameter) => crate::admin::require_oneself(&call, parameter, &caller)?,
             Need::All(_) => {
                 let demands = demands?;
                 match row.then {
@@ -152,7 +152,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }
             Then::Conceal(nothing) if !caller.is_admin => Ok(Response::new(200, "application/json", nothing)),
             Then::Learn(part, object) => self.forward_and_learn(call, &caller, part, object).await,
-            Then::Serve(endpoint) => crate::api::serve(self, endpoint, &call, &caller).await,
+            Then::Serve(endpoint) => crate::admin::serve(self, endpoint, &call, &caller).await,
             Then::Filter(listing) if !caller.is_admin => self.filter(call, &caller, listing).await,
             Then::Settle(settlement) => self.settle(call, &caller, settlement).await,
             _ => self.forward(&mut call, Some(&caller)).await,
@@ -164,12 +164,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let subjects: Vec<&Subject> = demands.iter().map(|demand| &demand.subject).collect();
         let resources = self.resolve(&subjects).await?;
         if !grants.cover(resources.iter().flatten()) {
-            grants = self.directory.grants(caller.id, &resources.concat()).await?;
+            grants = self.accounts.grants(caller.id, &resources.concat()).await?;
         }
         let default = self.config.default_permission;
         demands.iter().zip(&resources).try_for_each(|(demand, resources)| {
             let mut each = resources.iter();
-            each.try_for_each(|resource| access::decide(caller, &grants, default, demand.capability, resource))
+            each.try_for_each(|resource| authz::decide(caller, &grants, default, demand.capability, resource))
         })
     }
 

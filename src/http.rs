@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::identity::edge::ClientCertificate;
+use crate::client_certificate::ClientCertificate;
 
 /// A request method (RFC 9110, and RFC 5789 for PATCH). `Other` is refused everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,26 +11,25 @@
 //! [`gate`] is that line as code, [`routes`] is the policy as a table. Only [`directory`] (D1) and [`origin`] (fetch)
 //! touch the outside; the rest is values in and values out, and is tested natively.
 
-pub mod access;
-pub mod api;
+pub mod accounts;
+pub mod admin;
+pub mod authn;
+pub mod authz;
 pub mod bounded;
+pub mod client_certificate;
 pub mod config;
-pub mod directory;
 pub mod error;
 pub mod gate;
 pub mod http;
-pub mod identity;
-pub mod isolate;
+pub mod json;
 pub mod mlflow;
-pub mod origin;
+pub mod owners;
+pub mod password;
 pub mod request;
+pub mod respond;
 pub mod routes;
-
+pub mod secret;
+pub mod state;
+pub mod upstream;
 #[cfg(target_arch = "wasm32")]
-mod worker_edge;
-#[cfg(target_arch = "wasm32")]
-mod worker_entry;
-#[cfg(target_arch = "wasm32")]
-mod worker_js;
-#[cfg(target_arch = "wasm32")]
-mod worker_scrypt;
+mod worker;

@@ -333,7 +333,7 @@ fn of_a_stranger_s_body_only_the_beginning_is_read_on_every_route() {
 
 /// A well-formed token that nobody has.
 fn unknown_token() -> String {
-    mlflow_edge_auth::identity::token::Token::new([9; 24]).expose().to_owned()
+    mlflow_edge_auth::authn::token::Token::new([9; 24]).expose().to_owned()
 }
 
 #[test]

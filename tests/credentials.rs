@@ -4,7 +4,7 @@
 
 mod support;
 
-use mlflow_edge_auth::identity::password::ScryptCost;
+use mlflow_edge_auth::password::ScryptCost;
 use serde_json::{Value, json};
 use support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
 

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use mlflow_edge_auth::origin::OriginError;
+use mlflow_edge_auth::upstream::OriginError;
 use serde::Deserialize;
 use serde_json::Value;
 use support::{Answer, Seen, World, basic};

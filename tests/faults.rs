@@ -6,13 +6,13 @@
 mod support;
 
 use futures_util::FutureExt;
-use mlflow_edge_auth::access::Resource;
-use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement};
+use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
+use mlflow_edge_auth::authz::Resource;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Headers, Method, Request};
-use mlflow_edge_auth::origin::OriginError;
-use mlflow_edge_auth::origin::parents::Parent;
+use mlflow_edge_auth::owners::Parent;
 use mlflow_edge_auth::routes::{Need, Part, Row, Settlement, TABLE, Then};
+use mlflow_edge_auth::upstream::OriginError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use support::sample::send_sample;
@@ -223,10 +223,10 @@ fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_exper
     world.grant(2, "experiment", "1", "NO_PERMISSIONS");
     let gate = Gate {
         config: &world.config,
-        directory: Directory(Interrupted(&world)),
+        accounts: Accounts(Interrupted(&world)),
         origin: &world.mlflow,
         edge: &world.edge,
-        isolate: &world.isolate,
+        state: &world.isolate,
         now: support::NOW,
         random: |_| true,
     };

@@ -6,7 +6,7 @@ mod support;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement};
+use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ fn attempt(world: &World, user: &str, address: &str) -> Answer {
 }
 
 fn with_new_isolate(world: World) -> World {
-    World { isolate: mlflow_edge_auth::isolate::Isolate::new([9; 32]), ..world }
+    World { isolate: mlflow_edge_auth::state::State::new([9; 32]), ..world }
 }
 
 /// Hashes and rows of a thousand tries, one a second, each with another password.
@@ -150,10 +150,10 @@ fn in_parallel(world: &World, users: &[String]) -> Vec<u16> {
     let requests = users.iter().map(|user| async move {
         let gate = Gate {
             config: &world.config,
-            directory: Directory(Yielding(&world.database)),
+            accounts: Accounts(Yielding(&world.database)),
             origin: &world.mlflow,
             edge: &world.edge,
-            isolate: &world.isolate,
+            state: &world.isolate,
             now: world.now.get(),
             random: |buffer| {
                 static CALLS: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);

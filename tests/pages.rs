@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mlflow_edge_auth::origin::page_token::offset_token;
 use mlflow_edge_auth::request::path::percent_encode;
 use mlflow_edge_auth::request::query::Query;
+use mlflow_edge_auth::respond::page_token::offset_token;
 use serde_json::{Value, json};
 use support::{ADMIN, ALICE, Answer, BOB, Seen, World};
 

@@ -5,9 +5,9 @@
 mod support;
 
 use mlflow_edge_auth::http::{Headers, Method};
-use mlflow_edge_auth::origin::OriginError;
-use mlflow_edge_auth::origin::cache::may_be_kept;
+use mlflow_edge_auth::respond::static_files::may_be_kept;
 use mlflow_edge_auth::routes::{Need, TABLE, Then};
+use mlflow_edge_auth::upstream::OriginError;
 use support::{ADMIN, ALICE, BOB, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";

@@ -7,8 +7,8 @@ mod support;
 mod team;
 
 use hmac::{Hmac, KeyInit, Mac};
-use mlflow_edge_auth::identity::edge::ClientCertificate;
-use mlflow_edge_auth::identity::password::to_hex;
+use mlflow_edge_auth::client_certificate::ClientCertificate;
+use mlflow_edge_auth::password::to_hex;
 use sha2::{Digest, Sha256};
 use support::{ALICE, Answer, World};
 use team::{AUDIENCE, FORGERS, HEADER_JSON, NOW, TEAM, TEAMS, claims_with, document, good_claims, sign};

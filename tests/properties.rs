@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use futures_util::FutureExt;
-use mlflow_edge_auth::access::{self, Caller, Capability, Grants, Kind, Permission, Resource, SignIn};
+use mlflow_edge_auth::authz::{self, Caller, Capability, Grants, Kind, Permission, Resource, SignIn};
 use mlflow_edge_auth::http::{Headers, Request};
-use mlflow_edge_auth::request::json::{Json, Limits, Wanted};
+use mlflow_edge_auth::json::{Json, Limits, Wanted};
 use mlflow_edge_auth::request::query::Query;
 use mlflow_edge_auth::request::{Call, Payload, Target, graphql, path, shapes};
 use mlflow_edge_auth::routes::{self, Need, Row, TABLE, Then};
@@ -476,7 +476,7 @@ fn a_decision_is_what_the_table_says() {
         let asked = as_resource(asked);
         assert_eq!(grants.level(&asked, default.1).as_str(), name);
         assert_eq!(Permission::parse(name), Some(grants.level(&asked, default.1)));
-        assert_eq!(access::decide(&caller, &grants, default.1, capability, &asked).is_ok(), expected);
+        assert_eq!(authz::decide(&caller, &grants, default.1, capability, &asked).is_ok(), expected);
     });
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use futures_util::FutureExt;
-use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement};
+use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Method, Request};
 use serde::de::DeserializeOwned;
@@ -233,10 +233,10 @@ fn an_answer_from_before_a_change_is_not_remembered() {
     world.isolate.verified.borrow_mut().ask_again();
     let gate = Gate {
         config: &world.config,
-        directory: Directory(Changed(&world)),
+        accounts: Accounts(Changed(&world)),
         origin: &world.mlflow,
         edge: &world.edge,
-        isolate: &world.isolate,
+        state: &world.isolate,
         now: NOW,
         random: |_| false,
     };

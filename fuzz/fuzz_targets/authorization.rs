@@ -8,8 +8,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
+use mlflow_edge_auth::authn::basic::credentials;
 use mlflow_edge_auth::http::Headers;
-use mlflow_edge_auth::identity::basic::credentials;
 
 fuzz_target!(|data: &[u8]| {
     let mut headers = Headers::default();

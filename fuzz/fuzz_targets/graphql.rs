@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use graphql_parser::query::{Definition, Document, Field, OperationDefinition, Selection, SelectionSet, Value};
 use libfuzzer_sys::fuzz_target;
-use mlflow_edge_auth::access::{Capability, Kind};
-use mlflow_edge_auth::request::json::Json;
+use mlflow_edge_auth::authz::{Capability, Kind};
+use mlflow_edge_auth::json::Json;
 use mlflow_edge_auth::request::{Subject, graphql};
 use mlflow_edge_auth::routes::Part;
 use serde_json::{Value as Input, json};

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use mlflow_edge_auth::request::json::Json;
+use mlflow_edge_auth::json::Json;
 use mlflow_edge_auth::request::shapes;
 use mlflow_edge_auth::routes::{Row, TABLE};
 

@@ -8,7 +8,17 @@
 
 use std::borrow::Cow;
 
-use crate::request::path::PathError;
+/// A path that was refused, with what is wrong with it.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("the path holds {0}")]
+pub struct PathError(&'static str);
+
+impl PathError {
+    /// Makes the error; `what` the path holds that it must not.
+    pub fn new(what: &'static str) -> Self {
+        Self(what)
+    }
+}
 
 /// MLflow gives up after so many rounds of decoding.
 const MOST_ROUNDS: usize = 10;

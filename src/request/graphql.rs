@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use apollo_parser::cst::{self, CstNode};
 use apollo_parser::{Parser, cst::Definition, cst::Selection};
 
-use super::json::Json;
 use super::subject::{Demand, Subject};
-use crate::access::{Capability, Resource};
+use crate::authz::{Capability, Resource};
 use crate::error::{Refusal, Result};
+use crate::json::Json;
 use crate::routes::Part;
 
 /// MLflow's own limits: depth, selections, and aliases and root fields by default.

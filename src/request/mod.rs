@@ -1,10 +1,10 @@
 //! The canonical request: read once, refused where two readers could read it differently.
 //!
 //! What is decided on here is what is forwarded: path and query are written again from their decoded form, and a JSON
-//! body is read by the message that MLflow has for it and written for that message ([`json::message`]).
+//! body is read by the message that MLflow has for it and written for that message ([`message`]).
 
 pub mod graphql;
-pub mod json;
+pub mod message;
 pub mod otlp;
 pub mod path;
 pub mod query;
@@ -16,9 +16,9 @@ mod values;
 use crate::config::Config;
 use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
-use crate::origin::early::Early;
+use crate::json::{Json, Limits, Wanted};
+use crate::owners::prefetch::Early;
 use crate::routes::{self, Found, Need, Row, Then};
-use json::{Json, Limits, Wanted, message};
 use query::Query;
 pub use subject::{Demand, Subject};
 

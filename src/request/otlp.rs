@@ -12,10 +12,10 @@ mod protobuf;
 
 use std::collections::BTreeSet;
 
-use super::json::Json;
 use super::unpack::{Encoding, unpack};
 use crate::error::{Refusal, Result};
 use crate::http::Headers;
+use crate::json::Json;
 
 const REQUEST_ID: &str = "mlflow.traceRequestId";
 const TAG_PREFIX: &str = "mlflow.traceTag.";

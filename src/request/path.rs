@@ -2,19 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::mlflow::artifact_path;
-
-/// A path that was refused, with what is wrong with it.
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[error("the path holds {0}")]
-pub struct PathError(&'static str);
-
-impl PathError {
-    /// Makes the error; `what` the path holds that it must not.
-    pub fn new(what: &'static str) -> Self {
-        Self(what)
-    }
-}
+use crate::mlflow::artifact_path::{self, PathError};
 
 /// Decodes a raw path (`/api/2.0/…`, without query) once and refuses what two readers could read differently.
 ///
@@ -23,10 +11,10 @@ impl PathError {
 /// segments; some servers cut at `;`. None of these may be in the path at all.
 pub fn canonical(raw: &str) -> Result<String, PathError> {
     if !raw.starts_with('/') {
-        return Err(PathError("no leading slash"));
+        return Err(PathError::new("no leading slash"));
     }
     if raw.contains("//") {
-        return Err(PathError("an empty segment"));
+        return Err(PathError::new("an empty segment"));
     }
     let segments: Vec<String> = raw.split('/').map(segment).collect::<Result<_, _>>()?;
     let path = segments.join("/");
@@ -42,22 +30,22 @@ pub fn canonical_artifact(path: &str) -> Result<Cow<'_, str>, PathError> {
 }
 
 fn segment(raw: &str) -> Result<String, PathError> {
-    let decoded = percent_decode(raw, false).ok_or(PathError("a broken percent sequence"))?;
+    let decoded = percent_decode(raw, false).ok_or(PathError::new("a broken percent sequence"))?;
     check(&decoded)?;
     Ok(decoded)
 }
 
 fn check(segment: &str) -> Result<(), PathError> {
     if matches!(segment, "." | "..") {
-        return Err(PathError("a dot segment"));
+        return Err(PathError::new("a dot segment"));
     }
     match segment.chars().find(|c| matches!(c, '/' | '\\' | ';' | '#' | '?') || c.is_control()) {
         None => Ok(()),
-        Some('/') => Err(PathError("an encoded slash")),
-        Some('\\') => Err(PathError("a backslash")),
-        Some(';') => Err(PathError("a semicolon")),
-        Some('#' | '?') => Err(PathError("an encoded # or ?")),
-        Some(_) => Err(PathError("a control character")),
+        Some('/') => Err(PathError::new("an encoded slash")),
+        Some('\\') => Err(PathError::new("a backslash")),
+        Some(';') => Err(PathError::new("a semicolon")),
+        Some('#' | '?') => Err(PathError::new("an encoded # or ?")),
+        Some(_) => Err(PathError::new("a control character")),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::json::Wanted;
-use super::json::message::{self, Body, Fault, Fit, fit};
+use super::message::{self, Body, Fault, Fit, fit};
 use super::query::Query;
 use crate::error::{Refusal, Result};
+use crate::json::Wanted;
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
 use crate::routes::{Claim, Count, Need, Row, TABLE, Then};
 

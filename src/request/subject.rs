@@ -1,10 +1,10 @@
 //! What a request is about.
 
-use super::json::Json;
 use super::path::canonical_artifact;
 use super::{Call, Row, graphql};
-use crate::access::{Capability, Resource};
+use crate::authz::{Capability, Resource};
 use crate::error::{Refusal, Result};
+use crate::json::Json;
 use crate::mlflow::uri::{ArtifactLocation, SourceUri};
 use crate::routes::{Names, Need, Part};
 
@@ -100,7 +100,7 @@ impl<S> Call<S> {
                 checked.map_err(|e| Refusal::invalid(format!("Invalid artifact location '{value}': {e}.")))?;
                 Subject::ArtifactLocation(value)
             }
-            Names::Granted => crate::api::grants::target(self, &value)?,
+            Names::Granted => crate::admin::grants::target(self, &value)?,
         }))
     }
 

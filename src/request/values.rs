@@ -1,10 +1,10 @@
 //! The values of a field: from the path, a header, the query or the body, wherever the origin reads it.
 
-use super::json::Json;
-use super::json::message::Fault;
+use super::message::Fault;
 use super::{Call, Payload};
 use crate::error::{Refusal, Result};
 use crate::http::Method;
+use crate::json::Json;
 use crate::routes::{Count, Field, Row, Then};
 
 /// More ids than this are not looked at in one request.

@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 
 use matchit::Router;
 
-use crate::access::Capability;
+use crate::authz::Capability;
 use crate::http::Method;
 
 /// A route.
@@ -167,7 +167,7 @@ pub enum Names {
     Granted,
 }
 
-/// What belongs to an experiment. [`crate::origin::parents`] knows how to ask for it.
+/// What belongs to an experiment. [`crate::owners`] knows how to ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // MLflow's own terms
 pub enum Part {

@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
-use mlflow_edge_auth::directory::Directory;
-use mlflow_edge_auth::directory::replicas::Replicated;
+use mlflow_edge_auth::accounts::Accounts;
+use mlflow_edge_auth::accounts::replicas::Replicated;
 use mlflow_edge_auth::error::Result;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, Headers, Method, Request};
@@ -44,10 +44,10 @@ fn verdict(world: &World, input: &Value) -> Result<Value> {
     }
     let gate = Gate {
         config: &world.config,
-        directory: Directory(Replicated::new(&world.database, world.replica.as_ref())),
+        accounts: Accounts(Replicated::new(&world.database, world.replica.as_ref())),
         origin: &world.mlflow,
         edge: &world.edge,
-        isolate: &world.isolate,
+        state: &world.isolate,
         now: 0,
         random: |_| false,
     };

@@ -12,16 +12,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use mlflow_edge_auth::accounts::replicas::Replicated;
+use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement, Value};
+use mlflow_edge_auth::authn::access_jwt::RsaKey;
+use mlflow_edge_auth::authn::edge::Edge;
+use mlflow_edge_auth::client_certificate::ClientCertificate;
 use mlflow_edge_auth::config::Config;
-use mlflow_edge_auth::directory::replicas::Replicated;
-use mlflow_edge_auth::directory::{Database, DatabaseError, Directory, Statement, Value};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
-use mlflow_edge_auth::identity::access_jwt::RsaKey;
-use mlflow_edge_auth::identity::edge::{ClientCertificate, Edge};
-use mlflow_edge_auth::identity::password::{ScryptFn, portable_scrypt};
-use mlflow_edge_auth::isolate::Isolate;
-use mlflow_edge_auth::origin::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
+use mlflow_edge_auth::password::{ScryptFn, portable_scrypt};
+use mlflow_edge_auth::state::State;
+use mlflow_edge_auth::upstream::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 
@@ -443,7 +444,7 @@ pub struct World {
     /// What is asked first, if there is one.
     pub replica: Option<Sqlite>,
     pub mlflow: Mlflow,
-    pub isolate: Isolate,
+    pub isolate: State,
     pub edge: TestEdge,
     pub now: Cell<u64>,
 }
@@ -467,7 +468,7 @@ impl World {
             database: Sqlite::new(),
             replica: None,
             mlflow: Mlflow::default(),
-            isolate: Isolate::new([1; 32]),
+            isolate: State::new([1; 32]),
             edge: TestEdge::default(),
             now: Cell::new(NOW),
         }
@@ -508,10 +509,10 @@ impl World {
     ) -> Option<Answer> {
         let gate = Gate {
             config: &self.config,
-            directory: Directory(Replicated::new(&self.database, self.replica.as_ref())),
+            accounts: Accounts(Replicated::new(&self.database, self.replica.as_ref())),
             origin: &self.mlflow,
             edge: &self.edge,
-            isolate: &self.isolate,
+            state: &self.isolate,
             now: self.now.get(),
             random: |buffer| {
                 // never the same twice

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use super::{Outline, malformed};
 use crate::error::{Refusal, Result};
-use crate::request::json::parser::{Limits, Parser};
-use crate::request::json::{JsonError, Wanted};
+use crate::json::parser::{Limits, Parser};
+use crate::json::{JsonError, Wanted};
 
 /// The members of `AnyValue`'s oneof. The two spellings of each.
 const VALUES: &[[&str; 2]] = &[

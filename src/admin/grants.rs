@@ -1,0 +1,137 @@
+//! `users/permissions/…` of MLflow 3.13 and later, over the same rows as the classic API.
+//!
+//! The level DENY of this API is NO_PERMISSIONS of the other. A role per user (`__user_<id>__`) is how MLflow 3.17
+//! shows grants made to a user; it is made up here, since the rows are the user's own.
+
+use serde_json::{Value, json};
+
+use super::{no_user, ok, text};
+use crate::accounts::{Change, Database, GrantKey};
+use crate::authz::{Capability, Kind, Permission, Resource};
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+use crate::http::Response;
+use crate::request::{Call, Subject};
+use crate::upstream::Origin;
+
+/// What `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
+pub fn target<S>(call: &Call<S>, id: &str) -> Result<Subject> {
+    let kind = kind(&text(call, "resource_type")?)?;
+    if id == "*" {
+        return Ok(Subject::Nothing("a grant on every resource".to_owned()));
+    }
+    Ok(Subject::Known(named(kind, id)?))
+}
+
+fn kind(name: &str) -> Result<Kind> {
+    Kind::parse(name).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "Invalid resource type '{name}'. Valid resource types are: ('experiment', 'prompt', 'registered_model')"
+        ))
+    })
+}
+
+fn named(kind: Kind, id: &str) -> Result<Resource> {
+    match kind {
+        _ if id == "*" => {
+            Err(Refusal::invalid("Invalid resource_pattern '*': grants on every resource are not supported."))
+        }
+        Kind::Experiment => Resource::experiment(id),
+        Kind::RegisteredModel => Ok(Resource::registered_model(id)),
+    }
+}
+
+fn resource<S>(call: &Call<S>) -> Result<Resource> {
+    named(kind(&text(call, "resource_type")?)?, &text(call, "resource_id")?)
+}
+
+fn level<S>(call: &Call<S>) -> Result<Permission> {
+    let (name, kind) = (text(call, "permission")?, text(call, "resource_type")?);
+    match name.as_str() {
+        "DENY" => Ok(Permission::NoPermissions),
+        "NO_PERMISSIONS" => Err(Refusal::invalid(format!(
+            "Invalid permission 'NO_PERMISSIONS' for resource_type='{kind}'. Resource-level grants accept only: \
+             ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE')."
+        ))),
+        other => Permission::parse(other).ok_or_else(|| {
+            Refusal::invalid(format!(
+                "Invalid permission '{other}'. Valid permissions are: \
+                 ('READ', 'USE', 'EDIT', 'MANAGE', 'NO_PERMISSIONS', 'DENY')"
+            ))
+        }),
+    }
+}
+
+/// This API's name of a level.
+fn name(level: Permission) -> &'static str {
+    if level == Permission::NoPermissions { "DENY" } else { level.as_str() }
+}
+
+/// Makes a grant; one that is there already is an error.
+pub async fn grant<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    let (username, resource, level) = (text(call, "username")?, resource(call)?, level(call)?);
+    let key = GrantKey { username: &username, resource: &resource };
+    let change = gate.accounts.create_grant(&key, level).await?;
+    answer(change, &key, Code::ResourceAlreadyExists, "already exists.")
+}
+
+/// Takes a grant back.
+pub async fn revoke<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    let (username, resource) = (text(call, "username")?, resource(call)?);
+    let key = GrantKey { username: &username, resource: &resource };
+    let change = gate.accounts.delete_grant(&key).await?;
+    answer(change, &key, Code::ResourceDoesNotExist, "not found.")
+}
+
+fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> Result<Response<S>> {
+    match change {
+        Change::Done(..) => Ok(ok(json!({}))),
+        Change::NoUser => Err(no_user(key.username)),
+        Change::NotSo => Err(Refusal::mlflow(
+            code,
+            format!(
+                "Permission for user={} on resource_type={}, resource_id={} {outcome}",
+                key.username,
+                key.resource.kind.as_str(),
+                key.resource.id
+            ),
+        )),
+    }
+}
+
+/// The level that counts, granted or by default; `allowed` means that it may be used, as in MLflow 3.17.
+pub async fn get<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    let (username, resource) = (text(call, "username")?, resource(call)?);
+    let level = match gate.accounts.get_grant(&GrantKey { username: &username, resource: &resource }).await? {
+        Change::Done(_, level) => level,
+        Change::NotSo => gate.config.default_permission,
+        Change::NoUser => return Err(no_user(&username)),
+    };
+    Ok(ok(json!({ "allowed": level.allows(Capability::Use), "permission": name(level) })))
+}
+
+/// Everything granted to a user.
+pub async fn list<D: Database, O: Origin>(gate: &Gate<'_, D, O>, username: &str) -> Result<Response<O::Stream>> {
+    let user = gate.accounts.user(username).await?.ok_or_else(|| no_user(username))?;
+    let permissions: Vec<Value> = user
+        .grants
+        .iter()
+        .map(|(resource, level)| {
+            json!({
+                "permission": name(*level),
+                "resource_pattern": resource.id,
+                "resource_type": resource.kind.as_str(),
+                "role_id": user.id,
+                "role_name": format!("__user_{}__", user.id),
+                "workspace": "default",
+            })
+        })
+        .collect();
+    Ok(ok(json!({ "is_admin": user.is_admin, "permissions": permissions })))
+}
+
+/// Nobody has a role yet; the user must exist all the same.
+pub async fn roles<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+    let username = text(call, "username")?;
+    if gate.accounts.has_user(&username).await? { Ok(ok(json!({ "roles": [] }))) } else { Err(no_user(&username)) }
+}

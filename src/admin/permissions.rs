@@ -1,0 +1,102 @@
+//! `experiments/permissions/…` and `registered-models/permissions/…`: the classic API.
+
+use serde_json::{Value, json};
+
+use super::{no_user, not_text, ok, parameter, text};
+use crate::accounts::{Change, Database, GrantKey};
+use crate::authz::{Kind, Permission, Resource};
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+use crate::http::Response;
+use crate::json::Json;
+use crate::request::Call;
+use crate::request::subject::check_model_name;
+use crate::upstream::Origin;
+
+/// The four verbs of a family.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Create,
+    Get,
+    Update,
+    Delete,
+}
+
+/// How the two families differ in their words.
+struct Words {
+    parameter: &'static str,
+    title: &'static str,
+    object: &'static str,
+}
+
+fn words(kind: Kind) -> Words {
+    match kind {
+        Kind::Experiment => {
+            Words { parameter: "experiment_id", title: "Experiment permission", object: "experiment_permission" }
+        }
+        Kind::RegisteredModel => {
+            Words { parameter: "name", title: "Registered model permission", object: "registered_model_permission" }
+        }
+    }
+}
+
+/// One of the eight endpoints. Parameters are demanded in MLflow's order: resource, user, level.
+pub async fn act<D: Database, O: Origin, S>(
+    gate: &Gate<'_, D, O>,
+    call: &Call<S>,
+    kind: Kind,
+    action: Action,
+) -> Result<Response<O::Stream>> {
+    let words = words(kind);
+    let resource = resource(call, kind, words.parameter)?;
+    let username = text(call, "username")?;
+    let key = GrantKey { username: &username, resource: &resource };
+    let change = match action {
+        Action::Create => gate.accounts.create_grant(&key, level(call)?).await?,
+        Action::Get => gate.accounts.get_grant(&key).await?,
+        Action::Update => gate.accounts.update_grant(&key, level(call)?).await?,
+        Action::Delete => gate.accounts.delete_grant(&key).await?,
+    };
+    let (parameter, id) = (words.parameter, &resource.id);
+    match change {
+        Change::NoUser => Err(no_user(&username)),
+        Change::NotSo if action == Action::Create => Err(Refusal::mlflow(
+            Code::ResourceAlreadyExists,
+            format!("{} ({parameter}={id}, username={username}) already exists.", words.title),
+        )),
+        Change::NotSo => Err(Refusal::mlflow(
+            Code::ResourceDoesNotExist,
+            format!("{} with {parameter}={id} and username={username} not found", words.title),
+        )),
+        Change::Done(user_id, level) if matches!(action, Action::Create | Action::Get) => {
+            let mut object = json!({ "permission": level.as_str(), "user_id": user_id });
+            if let Value::Object(fields) = &mut object {
+                fields.insert(parameter.to_owned(), Value::from(id.as_str()));
+            }
+            Ok(ok(json!({ words.object: object })))
+        }
+        Change::Done(..) => Ok(ok(json!({}))),
+    }
+}
+
+fn resource<S>(call: &Call<S>, kind: Kind, name: &str) -> Result<Resource> {
+    let id = match parameter(call, name)? {
+        Json::Text(id) => id,
+        Json::Number(id) if kind == Kind::Experiment => id,
+        _ => return Err(not_text(name)),
+    };
+    match kind {
+        Kind::Experiment => Resource::experiment(&id),
+        Kind::RegisteredModel => check_model_name(&id).map(|()| Resource::registered_model(&id)),
+    }
+}
+
+/// USE came with MLflow 3.9 and is taken; the sentence is that of 3.3.
+fn level<S>(call: &Call<S>) -> Result<Permission> {
+    let name = text(call, "permission")?;
+    Permission::parse(&name).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "Invalid permission '{name}'. Valid permissions are: ('READ', 'EDIT', 'MANAGE', 'NO_PERMISSIONS')"
+        ))
+    })
+}

@@ -1,0 +1,41 @@
+//! The first administrator.
+
+use crate::accounts::Database;
+use crate::config::DEFAULT_PASSWORD;
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+
+impl<D: Database, O> Gate<'_, D, O> {
+    /// Closed until there is an administrator: the first one is made here, once, from the configuration.
+    pub async fn open(&self) -> Result<()> {
+        if self.state.has_users.get() {
+            return Ok(());
+        }
+        self.accounts.0.to_primary(); // a replica that lags could have nobody
+        let stored = self.accounts.common_method().await?;
+        self.state.learn_common_method(stored.as_deref(), self.now);
+        if stored.is_none() {
+            let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
+            let Some(password) = &self.config.admin_password else {
+                return closed(
+                    "There is no user yet. Set the secret ADMIN_PASSWORD (and the variable ADMIN_USERNAME, \
+                    if the first administrator is not to be called admin), then send the request again.",
+                );
+            };
+            if password.expose() == DEFAULT_PASSWORD && !self.config.allow_default_password {
+                return closed(
+                    "ADMIN_PASSWORD is the password that MLflow used to ship with, which everybody knows. \
+                    Set another one.",
+                );
+            }
+            let least = self.config.password_min_length;
+            if password.expose().chars().count() < least {
+                return closed(&format!("ADMIN_PASSWORD must have at least {least} characters."));
+            }
+            let hash = self.hash(password)?;
+            self.accounts.create_first_admin(&self.config.admin_username, &hash).await?;
+        }
+        self.state.has_users.set(true);
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The logins that this isolate has verified: a password is hashed once, not once per request.
+//!
+//! An entry says "this login was this user's; the password matched that stored hash". The stored hash is read from D1
+//! with every request, so a changed password or a deleted user is effective at once. Only where the operator accepts
+//! it (`AUTH_CACHE_TTL_SECONDS`) is D1's answer itself good for a while: then a login, and each grant, is asked for
+//! again when so many seconds have passed since D1 was asked. Names and passwords are kept only as an HMAC under a key
+//! that is random for the isolate.
+
+use std::num::NonZeroUsize;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::SignedIn;
+use super::presented::Presented;
+use crate::authz::{Caller, Grants, Permission, Resource};
+use crate::bounded::{Bounded, Weigh};
+use crate::password::PasswordHash;
+
+const LOGINS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
+const LOGINS_BYTES: usize = 4 * 1024 * 1024;
+const GRANTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+const GRANTS_BYTES: usize = 8 * 1024 * 1024;
+
+/// The HMAC of a login.
+pub type Fingerprint = [u8; 32];
+
+/// The bounded memory of an isolate.
+pub struct Verified {
+    /// Keyed already: that is half the work of an HMAC.
+    mac: Option<Hmac<Sha256>>,
+    logins: Bounded<Fingerprint, Login>,
+    /// Of a user on a resource: what D1 said, and until when that is good.
+    grants: Bounded<(i64, Resource), (Option<Permission>, u64)>,
+    /// How often D1 was changed through this isolate.
+    changes: u64,
+}
+
+struct Login {
+    caller: Caller,
+    stored: Option<PasswordHash>,
+    /// Until when D1 need not be asked who it is, in seconds since 1970.
+    good_until: u64,
+}
+
+impl Weigh for Fingerprint {
+    fn weight(&self) -> usize {
+        0
+    }
+}
+
+impl Weigh for Login {
+    fn weight(&self) -> usize {
+        self.caller.username.len() + self.stored.as_ref().map_or(0, |stored| stored.expose().len())
+    }
+}
+
+impl Weigh for (i64, Resource) {
+    fn weight(&self) -> usize {
+        self.1.id.len()
+    }
+}
+
+impl Weigh for (Option<Permission>, u64) {
+    fn weight(&self) -> usize {
+        0
+    }
+}
+
+impl Verified {
+    /// An empty memory under this random key.
+    pub fn new(key: [u8; 32]) -> Self {
+        let mac = Hmac::new_from_slice(&key).ok();
+        let logins = Bounded::new(LOGINS, LOGINS_BYTES);
+        Self { mac, logins, grants: Bounded::new(GRANTS, GRANTS_BYTES), changes: 0 }
+    }
+
+    /// The entry's key. `None` for a login that is verified anew each time.
+    pub fn fingerprint(&self, presented: &Presented) -> Option<Fingerprint> {
+        // No name of HTTP Basic holds a colon, no token and no id of a key a blank: each list is unambiguous.
+        let parts = match presented {
+            Presented::Password(credentials) => {
+                ["password ", credentials.username.as_str(), ":", credentials.password.expose()]
+            }
+            Presented::Token(token, None) => ["token ", token.expose(), "", ""],
+            Presented::Token(token, Some(username)) => ["token ", token.expose(), " of ", username],
+            Presented::Signature(signature) => ["key ", signature.access_key_id(), "", ""],
+            Presented::Certificate(_) | Presented::Assertion(_) => return None,
+        };
+        let mut mac = self.mac.clone()?;
+        parts.iter().for_each(|part| mac.update(part.as_bytes()));
+        Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Returns true if this isolate has verified the login before, and has not seen it refused since.
+    pub fn remembers(&self, login: &Fingerprint) -> bool {
+        self.logins.peek(login).is_some()
+    }
+
+    /// About how many bytes all of it takes.
+    pub fn bytes(&self) -> usize {
+        self.logins.bytes() + self.grants.bytes()
+    }
+
+    /// Whether this password matched exactly this stored hash before.
+    pub fn knows(&mut self, login: &Fingerprint, stored: &PasswordHash) -> bool {
+        self.logins.get(login).is_some_and(|login| login.stored.as_ref() == Some(stored))
+    }
+
+    /// What D1 said when it was asked last, as far as that is remembered. Nothing can be allowed by it.
+    pub fn last(&mut self, login: &Fingerprint, wanted: &[Resource]) -> Option<(Caller, Grants)> {
+        let caller = self.logins.get(login)?.caller.clone();
+        let grants = wanted.iter().filter_map(|resource| self.grant(&caller, resource, 0)).collect();
+        Some((caller, grants))
+    }
+
+    /// Who it is, with the grants on these resources, if all that D1 said about them is still good.
+    pub fn still_good(&mut self, login: &Fingerprint, wanted: &[Resource], now: u64) -> Option<(Caller, Grants)> {
+        let caller = self.logins.get(login).filter(|login| now < login.good_until)?.caller.clone();
+        let grants = wanted.iter().map(|resource| self.grant(&caller, resource, now + 1)).collect::<Option<_>>()?;
+        Some((caller, grants))
+    }
+
+    /// A grant, if what D1 said about it is good until this time at least.
+    fn grant(&mut self, caller: &Caller, resource: &Resource, time: u64) -> Option<(Resource, Option<Permission>)> {
+        let (level, until) = self.grants.get(&(caller.id, resource.clone()))?;
+        (time <= *until).then(|| (resource.clone(), *level))
+    }
+
+    /// How often D1 was changed through this isolate, for [`Verified::remember`].
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Remembers a login, and for so many seconds from `now` what D1 said about it. `asked_after` is the number of
+    /// changes when D1 was asked: an answer from before a change is good for nobody else.
+    pub fn remember(&mut self, login: Fingerprint, found: &SignedIn, now: u64, seconds: u64, asked_after: u64) {
+        let seconds = if asked_after == self.changes { seconds } else { 0 };
+        let expiry = found.expires_at.map_or(u64::MAX, |expiry| u64::try_from(expiry).unwrap_or(0));
+        let good_until = now.saturating_add(seconds).min(expiry);
+        self.logins.put(login, Login { caller: found.caller.clone(), stored: found.stored.clone(), good_until });
+        for (resource, level) in found.grants.iter() {
+            self.grants.put((found.caller.id, resource.clone()), (level, good_until));
+        }
+    }
+
+    /// A login that is refused now.
+    pub fn forget(&mut self, login: &Fingerprint) {
+        self.logins.pop(login);
+    }
+
+    /// D1 is asked again about everything: somebody changed it through this isolate.
+    pub fn ask_again(&mut self) {
+        self.changes += 1;
+        self.grants.clear();
+        self.logins.values_mut().for_each(|login| login.good_until = 0);
+    }
+}

@@ -1,0 +1,287 @@
+//! The decision: a [`Permit`] or a [`Denial`].
+//!
+//! **A response leaves the gate only as [`Permitted`], and only a [`Permit`] makes one.** A permit is what [`decide`] gives,
+//! and nothing else can make one:
+//!
+//! ```compile_fail
+//! use mlflow_edge_auth::authz::{Permit, Reason};
+//! let permit = Permit { username: None, reason: Reason::Public };
+//! ```
+//!
+//! ```compile_fail
+//! use mlflow_edge_auth::authz::Permitted;
+//! let response = Permitted { value: "an answer", reason: todo!() };
+//! ```
+//!
+//! A new way to answer a route does not compile before every place has said what it means by it:
+//!
+//! ```compile_fail
+//! use mlflow_edge_auth::routes::Answer;
+//! fn needs_the_origin(answer: Answer) -> bool {
+//!     match answer {
+//!         Answer::Local(_) => false,
+//!         Answer::AsIs | Answer::FilterRows(_) => true,
+//!     }
+//! }
+//! ```
+
+use std::fmt;
+
+use super::{Caller, Capability, Grants, Permission, Resource, SignIn};
+use crate::error::Refusal;
+
+/// What a route needs of the caller, with the resources that this request names.
+#[derive(Debug)]
+pub enum Requirement<'a> {
+    /// Nothing, not even a login.
+    Public,
+    /// A login.
+    Authenticated,
+    /// To be an administrator.
+    Administrator,
+    /// To be this user, or an administrator.
+    Account(&'a str),
+    /// Each capability on each of its resources, or to be an administrator.
+    All(&'a [(Capability, Vec<Resource>)]),
+}
+
+/// What is asked: may this be done?
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// What the route needs.
+    pub requirement: Requirement<'a>,
+    /// Whether the request changes nothing.
+    pub reads: bool,
+    /// Whether it changes users or the grants of others, or makes credentials.
+    pub administers: bool,
+}
+
+/// Leave for an answer to go out, and to whom. It is given by [`decide`] alone.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    username: Option<String>,
+    reason: Reason,
+}
+
+/// What a permit was given for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nobody has to log in for it.
+    Public,
+    /// Everybody who has logged in may have it.
+    Authenticated,
+    /// Administrators pass.
+    Administrator,
+    /// It is the caller's own account.
+    OwnAccount,
+    /// Each of these is held, and is enough.
+    Held(Vec<Held>),
+}
+
+/// The level that decided about a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// On what.
+    pub resource: Resource,
+    /// The level of the grant, or the default one.
+    pub level: Permission,
+}
+
+impl Permit {
+    /// In whose name the origin is asked; nobody's for what is public.
+    pub fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// Whether it was given to an administrator.
+    pub fn is_administrators(&self) -> bool {
+        self.reason == Reason::Administrator
+    }
+
+    /// Lets an answer out.
+    pub fn release<T>(self, value: T) -> Permitted<T> {
+        Permitted { value, reason: self.reason }
+    }
+}
+
+/// An answer that may leave.
+#[derive(Debug)]
+pub struct Permitted<T> {
+    value: T,
+    reason: Reason,
+}
+
+impl<T> Permitted<T> {
+    /// The answer, and what it was permitted for.
+    pub fn into_parts(self) -> (T, Reason) {
+        (self.value, self.reason)
+    }
+}
+
+/// Why there is no permit: what was needed, and what was held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Nobody has logged in.
+    NoLogin,
+    /// The token may only read.
+    ReadOnlyToken {
+        /// Row of the users table.
+        user: i64,
+    },
+    /// The token was not made for administration.
+    TokenWithoutScope {
+        /// Row of the users table.
+        user: i64,
+    },
+    /// It is for administrators.
+    NoAdministrator {
+        /// Row of the users table.
+        user: i64,
+    },
+    /// It is about the account of another.
+    AnotherAccount {
+        /// Row of the users table.
+        user: i64,
+    },
+    /// The level on a resource is too low.
+    TooLow {
+        /// Row of the users table.
+        user: i64,
+        /// What was needed.
+        needed: Capability,
+        /// What is held.
+        held: Held,
+    },
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLogin => write!(f, "nobody has logged in"),
+            Self::ReadOnlyToken { user } => write!(f, "the token of user {user} may only read"),
+            Self::TokenWithoutScope { user } => {
+                write!(f, "user {user} signed in with a token that may not administer")
+            }
+            Self::NoAdministrator { user } => write!(f, "user {user} is no administrator"),
+            Self::AnotherAccount { user } => write!(f, "user {user} asks about another user"),
+            Self::TooLow { user, needed, held: Held { resource, level } } => write!(
+                f,
+                "user {user} holds {} on {} {}, {needed:?} is needed",
+                level.as_str(),
+                resource.kind.as_str(),
+                resource.id
+            ),
+        }
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::denied(denial)
+    }
+}
+
+/// Decides a question. `grants` are those of the caller on every resource that the requirement names; on one that the
+/// directory was not asked about nothing is held.
+pub fn decide(
+    question: &Question<'_>,
+    caller: Option<&Caller>,
+    grants: &Grants,
+    default: Permission,
+) -> Result<Permit, Denial> {
+    let Some(caller) = caller else {
+        return match question.requirement {
+            Requirement::Public => Ok(Permit { username: None, reason: Reason::Public }),
+            Requirement::Authenticated | Requirement::Administrator => Err(Denial::NoLogin),
+            Requirement::Account(_) | Requirement::All(_) => Err(Denial::NoLogin),
+        };
+    };
+    let user = caller.id;
+    if caller.sign_in == SignIn::ReadOnlyToken && !question.reads {
+        return Err(Denial::ReadOnlyToken { user });
+    }
+    let reason = match &question.requirement {
+        _ if caller.is_admin => Reason::Administrator,
+        Requirement::Public => Reason::Public,
+        Requirement::Authenticated => Reason::Authenticated,
+        Requirement::Administrator => return Err(Denial::NoAdministrator { user }),
+        Requirement::Account(name) if *name == caller.username => Reason::OwnAccount,
+        Requirement::Account(_) => return Err(Denial::AnotherAccount { user }),
+        Requirement::All(all) => Reason::Held(held(all, user, grants, default)?),
+    };
+    if question.administers && !caller.sign_in.may_administer() {
+        return Err(Denial::TokenWithoutScope { user });
+    }
+    Ok(Permit { username: Some(caller.username.clone()), reason })
+}
+
+/// The levels that are enough, each of them.
+fn held(
+    all: &[(Capability, Vec<Resource>)],
+    user: i64,
+    grants: &Grants,
+    default: Permission,
+) -> Result<Vec<Held>, Denial> {
+    let each = all.iter().flat_map(|(needed, resources)| resources.iter().map(|resource| (*needed, resource)));
+    each.map(|(needed, resource)| {
+        let held = Held { resource: resource.clone(), level: grants.level(resource, default) };
+        if held.level.allows(needed) { Ok(held) } else { Err(Denial::TooLow { user, needed, held }) }
+    })
+    .collect()
+}
+
+/// Whether a row of a list may be shown: each resource that it is about must be readable, and there must be one.
+pub fn may_read(resources: &[Resource], grants: &Grants, default: Permission) -> bool {
+    !resources.is_empty() && resources.iter().all(|it| grants.level(it, default).allows(Capability::Read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(is_admin: bool, sign_in: SignIn) -> Caller {
+        Caller { id: 2, username: "alice".into(), is_admin, sign_in }
+    }
+
+    fn ask(requirement: Requirement<'_>, caller: Option<&Caller>) -> Result<Reason, Denial> {
+        let question = Question { requirement, reads: false, administers: false };
+        decide(&question, caller, &Grants::default(), Permission::Manage).map(|permit| permit.reason)
+    }
+
+    #[test]
+    fn without_a_login_there_is_only_what_is_public() {
+        assert_eq!(ask(Requirement::Public, None), Ok(Reason::Public));
+        let others = [
+            Requirement::Authenticated,
+            Requirement::Administrator,
+            Requirement::Account("alice"),
+            Requirement::Account(""),
+            Requirement::All(&[]),
+        ];
+        for other in others {
+            assert_eq!(ask(other, None), Err(Denial::NoLogin));
+        }
+    }
+
+    #[test]
+    fn a_permit_says_what_it_was_given_for() {
+        let (alice, admin) = (caller(false, SignIn::Password), caller(true, SignIn::Password));
+        assert_eq!(ask(Requirement::Account("alice"), Some(&alice)), Ok(Reason::OwnAccount));
+        assert_eq!(ask(Requirement::Account("bob"), Some(&alice)), Err(Denial::AnotherAccount { user: 2 }));
+        assert_eq!(ask(Requirement::Account("bob"), Some(&admin)), Ok(Reason::Administrator));
+        assert_eq!(ask(Requirement::Administrator, Some(&alice)), Err(Denial::NoAdministrator { user: 2 }));
+        let model = Resource::registered_model("m");
+        let all = [(Capability::Delete, vec![model.clone()])];
+        // nothing is held where the directory was not asked, whatever the default
+        let held = Held { resource: model, level: Permission::NoPermissions };
+        let denied = Denial::TooLow { user: 2, needed: Capability::Delete, held };
+        assert_eq!(denied.to_string(), "user 2 holds NO_PERMISSIONS on registered_model m, Delete is needed");
+        assert_eq!(ask(Requirement::All(&all), Some(&alice)), Err(denied));
+    }
+
+    #[test]
+    fn a_token_that_may_only_read_writes_nothing_not_even_as_administrator() {
+        let token = caller(true, SignIn::ReadOnlyToken);
+        assert_eq!(ask(Requirement::Authenticated, Some(&token)), Err(Denial::ReadOnlyToken { user: 2 }));
+    }
+}

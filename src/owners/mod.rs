@@ -1,0 +1,346 @@
+//! Which experiment a run, a trace or a dataset belongs to. The origin knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+pub mod prefetch;
+
+use crate::accounts::Database;
+use crate::authz::Resource;
+use crate::error::{Refusal, Result};
+use crate::gate::Gate;
+use crate::http::{Body, Headers, Method};
+use crate::json::Json;
+use crate::mlflow::uri::{ArtifactLocation, is_inside};
+use crate::request::Subject;
+use crate::request::path::percent_encode;
+use crate::routes::Part;
+use crate::upstream::{Origin, OriginRequest, collect, headers, unusable};
+
+/// What a request needs beside look-ups: D1, the data centre's cache, the origin.
+const OTHER_SUBREQUESTS: u32 = 10;
+/// With more look-ups than this the data centre's cache is left aside.
+pub const MOST_CACHED: usize = 5;
+/// Look-ups on their way at the same time: a Worker has six connections.
+const AT_ONCE: usize = 6;
+
+/// What a part belongs to.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// The experiment; a dataset may have several.
+    pub experiments: Vec<Resource>,
+    /// Where its artifacts are, if it has any.
+    pub artifact_uri: String,
+}
+
+/// How the origin is asked for a part: the target up to its id and behind it, where the answer holds the object, and
+/// where in that the experiment is named.
+type Question = (Part, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const ID: &[&str] = &["experiment_id"];
+const TRACE_ID: &[&str] = &["trace_location", "mlflow_experiment", "experiment_id"];
+
+/// A second question of a part is for origins that do not know the first: MLflow 2 for traces.
+#[rustfmt::skip]
+const QUESTIONS: &[Question] = &[
+    (Part::Run,                   "/api/2.0/mlflow/runs/get?run_id=",                   "",                &["run", "info"],         ID),
+    (Part::LoggedModel,           "/api/2.0/mlflow/logged-models/",                     "",                &["model", "info"],       ID),
+    (Part::Trace,                 "/api/3.0/mlflow/traces/",                            "",                &["trace", "trace_info"], TRACE_ID),
+    (Part::Trace,                 "/api/2.0/mlflow/traces/",                            "/info",           &["trace_info"],          ID),
+    (Part::Dataset,               "/api/3.0/mlflow/datasets/",                          "/experiment-ids", &[],                      &["experiment_ids", "[]"]),
+    (Part::Issue,                 "/api/3.0/mlflow/issues/",                            "",                &["issue"],               ID),
+    (Part::LabelSchema,           "/api/3.0/mlflow/label-schemas/get?schema_id=",       "",                &["label_schema"],        ID),
+    (Part::ReviewQueue,           "/api/3.0/mlflow/review-queues/get?queue_id=",        "",                &["review_queue"],        ID),
+    (Part::PromptOptimizationJob, "/api/3.0/mlflow/prompt-optimization/jobs/",          "",                &["job"],                 ID),
+];
+
+/// Whether it stays where it is for as long as it exists. A dataset may be added to experiments, and MLflow moves a
+/// trace that is started again under the same id.
+pub fn stays(part: Part) -> bool {
+    !matches!(part, Part::Dataset | Part::Trace)
+}
+
+impl<D: Database, O: Origin> Gate<'_, D, O> {
+    /// The resource that a subject is about if no look-up is needed to know it.
+    pub fn known(&self, subject: &Subject) -> Option<Resource> {
+        match subject {
+            Subject::Known(resource) => Some(resource.clone()),
+            Subject::Part(part, id) => {
+                let mut parents = self.state.parents.borrow_mut();
+                parents.get(&(*part, id.clone())).and_then(|parent| parent.experiments.first()).cloned()
+            }
+            _ => None,
+        }
+    }
+
+    /// The resources that each subject is about; the unknown ones are looked up, a few at a time.
+    ///
+    /// MLflow has one question for many traces, but none for many runs: `runs/search` takes ids only within experiments
+    /// that are named, which is what is to be found out.
+    pub async fn resolve(&self, subjects: &[&Subject]) -> Result<Vec<Vec<Resource>>> {
+        let mut seen = BTreeSet::new();
+        let mut unknown: Vec<&Subject> = subjects.to_vec();
+        unknown.retain(|subject| self.known(subject).is_none() && seen.insert(*subject));
+        let mut found = self.resolve_traces(&mut unknown).await?;
+        let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
+        if unknown.len() > most {
+            return Err(Refusal::invalid(format!(
+                "The request names {} runs, models or traces whose experiment is not known yet; at most {most} can be \
+                 looked up for one request (SUBREQUEST_LIMIT).",
+                unknown.len()
+            )));
+        }
+        // asking the data centre's cache, and telling it, are subrequests too
+        let cached = unknown.len() <= MOST_CACHED;
+        let looked_up = stream::iter(&unknown).map(|subject| self.find(subject, cached)).buffered(AT_ONCE);
+        let looked_up: Vec<Vec<Resource>> = looked_up.try_collect().await?;
+        found.extend(unknown.into_iter().zip(looked_up));
+        subjects
+            .iter()
+            .map(|subject| found.get(subject).cloned().or_else(|| self.known(subject).map(|resource| vec![resource])))
+            .map(|resources| resources.ok_or_else(|| unusable("a look-up was lost")))
+            .collect()
+    }
+
+    /// Takes the traces out of `unknown` and resolves them with one question, if there are several.
+    async fn resolve_traces<'s>(&self, unknown: &mut Vec<&'s Subject>) -> Result<BTreeMap<&'s Subject, Vec<Resource>>> {
+        let trace_id = |subject: &&'s Subject| match *subject {
+            Subject::Part(Part::Trace, id) | Subject::PartIfAny(Part::Trace, id) => Some(id.as_str()),
+            _ => None,
+        };
+        let mut resolved = BTreeMap::new();
+        if unknown.iter().any(|subject| matches!(subject, Subject::PartIfAny(_, id) if !is_segment(id))) {
+            return Ok(resolved); // refused one by one
+        }
+        let ids: Vec<&str> = unknown.iter().filter_map(trace_id).collect();
+        if ids.len() < 2 {
+            return Ok(resolved);
+        }
+        let Some(found) = self.traces(&ids).await? else { return Ok(resolved) };
+        let (traces, others): (Vec<_>, Vec<_>) = unknown.drain(..).partition(|subject| trace_id(subject).is_some());
+        *unknown = others;
+        for subject in traces {
+            let resources = trace_id(&subject).and_then(|id| found.get(id)).cloned();
+            match (resources, subject) {
+                (Some(resources), _) => resolved.insert(subject, resources),
+                (None, Subject::PartIfAny(..)) => resolved.insert(subject, Vec::new()),
+                (None, _) => return Err(absent(subject)),
+            };
+        }
+        Ok(resolved)
+    }
+
+    async fn find(&self, subject: &Subject, cached: bool) -> Result<Vec<Resource>> {
+        match subject {
+            Subject::Known(resource) => Ok(vec![resource.clone()]),
+            Subject::Nothing(because) => Err(Refusal::denied(because.clone())),
+            Subject::Anybodys => Ok(Vec::new()),
+            Subject::ArtifactLocation(location) => self.allowed_location(location).map(|()| Vec::new()),
+            Subject::Location { source, run, logged_model } => {
+                self.owner(source, run.as_deref(), logged_model.as_deref(), cached).await
+            }
+            Subject::ExperimentByName(name) => {
+                let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
+                let answer = self.ask(target).await?.ok_or_else(|| absent(subject))?;
+                experiments_in(&answer, &["experiment", "experiment_id"])
+            }
+            Subject::PartIfAny(part, id) if !is_segment(id) => {
+                Err(Refusal::denied(format!("{part:?} '{id}' cannot be asked for")))
+            }
+            Subject::PartIfAny(part, id) => {
+                Ok(self.parent(*part, id, cached).await?.map_or(Vec::new(), |p| p.experiments))
+            }
+            Subject::Part(part, id) => {
+                match self.parent(*part, id, cached).await?.ok_or_else(|| absent(subject))?.experiments {
+                    none if none.is_empty() => Err(Refusal::denied(format!("{subject:?} belongs to no experiment"))),
+                    experiments => Ok(experiments),
+                }
+            }
+        }
+    }
+
+    /// The operator says below which places every user may have artifacts; any other is for administrators.
+    fn allowed_location(&self, location: &str) -> Result<()> {
+        match ArtifactLocation::parse(location) {
+            Ok(place) if place.is_below(&self.config.artifact_locations) => Ok(()),
+            _ => Err(Refusal::denied(format!("{location} is not below one of ARTIFACT_LOCATIONS"))),
+        }
+    }
+
+    /// The experiment of the run or logged model whose artifacts a place lies in; none for a place from which the operator
+    /// lets everybody register models.
+    async fn owner(
+        &self,
+        source: &str,
+        run: Option<&str>,
+        logged_model: Option<&str>,
+        cached: bool,
+    ) -> Result<Vec<Resource>> {
+        for (part, id) in [(Part::Run, run), (Part::LoggedModel, logged_model)] {
+            let Some(parent) = (match id {
+                Some(id) => self.parent(part, id, cached).await?,
+                None => None,
+            }) else {
+                continue;
+            };
+            if is_inside(source, &parent.artifact_uri) {
+                return Ok(parent.experiments);
+            }
+        }
+        if self.config.model_sources.iter().any(|prefix| is_inside(source, prefix)) {
+            return Ok(Vec::new());
+        }
+        Err(Refusal::denied(format!("{source} is not among the artifacts of a run or model that the request names")))
+    }
+
+    /// Looks a parent up, or remembers it. `None` if the origin does not know the part.
+    pub async fn parent(&self, part: Part, id: &str, cached: bool) -> Result<Option<Parent>> {
+        let key = (part, id.to_owned());
+        if let Some(parent) = self.state.parents.borrow_mut().get(&key) {
+            return Ok(Some(parent.clone()));
+        }
+        if !is_segment(id) {
+            return Ok(None);
+        }
+        if stays(part)
+            && cached
+            && let Some(parent) = self.recall(part, id).await
+        {
+            self.state.parents.borrow_mut().put(key, parent.clone());
+            return Ok(Some(parent));
+        }
+        for (_, before, after, object, experiment) in QUESTIONS.iter().filter(|(of, ..)| *of == part) {
+            let Some(answer) = self.ask(format!("{before}{id}{after}")).await? else { continue };
+            let object = answer.at(object).ok_or_else(|| unusable(format!("no {object:?} in the answer")))?;
+            let parent = parent_in(object, experiment)?;
+            if stays(part) {
+                if cached {
+                    self.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
+                }
+                self.state.parents.borrow_mut().put(key, parent.clone());
+            }
+            return Ok(Some(parent));
+        }
+        Ok(None)
+    }
+
+    /// What the data centre remembers; only what this gate wrote is read.
+    async fn recall(&self, part: Part, id: &str) -> Option<Parent> {
+        let fact = self.origin.recall(&cache_key(part, id)).await?;
+        parent_in(&Json::parse(&fact).ok()?, ID).ok().filter(|parent| parent.experiments.len() == 1)
+    }
+
+    /// Asks for many traces at once. `None` if the origin is too old for that (MLflow before 3.9).
+    async fn traces(&self, ids: &[&str]) -> Result<Option<BTreeMap<String, Vec<Resource>>>> {
+        let mut question = Json::Object(Vec::new());
+        question.set("trace_ids", Json::List(ids.iter().map(|id| Json::Text((*id).to_owned())).collect()));
+        let mut incoming = Headers::default();
+        incoming.append("Content-Type", "application/json");
+        let request = OriginRequest {
+            method: Method::Post,
+            target: "/api/3.0/mlflow/traces/batchGetInfos".to_owned(),
+            headers: headers::to_origin(&incoming, self.config, None),
+            body: Body::Bytes(question.compact().into_bytes()),
+        };
+        let response = self.origin.send(request).await?;
+        if matches!(response.status, 404 | 405) {
+            return Ok(None);
+        }
+        if response.status != 200 {
+            return Err(unusable(format!("look-up of traces: status {}", response.status)));
+        }
+        let answer = read_json(&collect(response.body).await?)?;
+        let rows = answer.field("trace_infos").and_then(Json::list).unwrap_or_default();
+        let mut found = BTreeMap::new();
+        for row in rows {
+            let id = row.field("trace_id").and_then(Json::text).ok_or_else(|| unusable("a trace without an id"))?;
+            found.insert(id.to_owned(), experiments_in(row, TRACE_ID)?);
+        }
+        Ok(Some(found))
+    }
+
+    /// Asks the origin; `None` is 404.
+    async fn ask(&self, target: String) -> Result<Option<Json>> {
+        let headers = headers::to_origin(&Headers::default(), self.config, None);
+        let request = OriginRequest { method: Method::Get, target: target.clone(), headers, body: Body::Empty };
+        let response = self.origin.send(request).await?;
+        match response.status {
+            200 => Ok(Some(read_json(&collect(response.body).await?)?)),
+            404 => Ok(None),
+            status => Err(unusable(format!("look-up {target}: status {status}"))),
+        }
+    }
+
+    /// Remembers the parent that an answer named in passing; `object` is what the answer says of the part.
+    pub fn learn(&self, part: Part, id: &str, object: &Json) {
+        if let Ok(parent) = parent_in(object, ID)
+            && stays(part)
+            && is_segment(id)
+        {
+            self.state.parents.borrow_mut().put((part, id.to_owned()), parent);
+        }
+    }
+}
+
+fn cache_key(part: Part, id: &str) -> String {
+    format!("{part:?}/{id}")
+}
+
+/// What the data centre is given to remember: the part of an answer that [`parent_in`] reads.
+fn fact(object: &Json) -> String {
+    let mut fact = Json::Object(Vec::new());
+    for name in ["experiment_id", "artifact_uri"] {
+        if let Some(value) = object.field(name) {
+            fact.set(name, value.clone());
+        }
+    }
+    fact.compact()
+}
+
+fn parent_in(object: &Json, experiment: &[&str]) -> Result<Parent> {
+    let uri = object.field("artifact_uri").and_then(Json::text).unwrap_or_default();
+    Ok(Parent { experiments: experiments_in(object, experiment)?, artifact_uri: uri.to_owned() })
+}
+
+/// What does not exist is refused like what is forbidden: no oracle.
+fn absent(subject: &Subject) -> Refusal {
+    Refusal::denied(format!("{subject:?} does not exist"))
+}
+
+fn encoded(text: &str) -> String {
+    percent_encode(text, "")
+}
+
+/// One path segment that needs no thought: ids are of this form in every store.
+fn is_segment(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// The experiments that an answer names at this path. `[]` is every item of a list, which may be left out as MLflow
+/// does with empty ones; everything else must be there.
+pub fn experiments_in(answer: &Json, path: &[&str]) -> Result<Vec<Resource>> {
+    let missing = || unusable(format!("no {path:?} in the answer"));
+    match path {
+        [] => {
+            let id = answer.text().ok_or_else(missing)?;
+            Ok(vec![Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))?])
+        }
+        [list, "[]", rest @ ..] => {
+            if !matches!(answer, Json::Object(_)) {
+                return Err(missing());
+            }
+            let Some(items) = answer.field(list) else { return Ok(Vec::new()) };
+            let items = items.list().ok_or_else(missing)?;
+            let experiments: Vec<Vec<Resource>> =
+                items.iter().map(|item| experiments_in(item, rest)).collect::<Result<_>>()?;
+            Ok(experiments.concat())
+        }
+        [name, rest @ ..] => experiments_in(answer.field(name).ok_or_else(missing)?, rest),
+    }
+}
+
+/// Reads an answer of the origin.
+pub fn read_json(bytes: &[u8]) -> Result<Json> {
+    Json::parse(bytes).map_err(|error| unusable(format!("not JSON: {error}")))
+}

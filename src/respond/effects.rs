@@ -1,0 +1,116 @@
+//! What an answer of the origin implies for the grants.
+
+use crate::accounts::Database;
+use crate::authz::{Caller, Kind, Resource};
+use crate::error::{Code, Refusal, Result};
+use crate::gate::Gate;
+use crate::http::{Body, Headers, Method, Response};
+use crate::json::Json;
+use crate::owners as parents;
+use crate::request::{Call, Payload};
+use crate::routes::Settlement;
+use crate::upstream::{Origin, OriginRequest, collect, headers, rewritten, unusable};
+
+/// How often a write to the directory is tried after the origin has acted.
+const TRIES: usize = 3;
+
+impl<D: Database, O: Origin> Gate<'_, D, O> {
+    /// Forwards, and records what a success means. The answer goes out only when that is done.
+    pub async fn settle(
+        &self,
+        mut call: Call<O::Stream>,
+        caller: &Caller,
+        settlement: Settlement,
+    ) -> Result<Response<O::Stream>> {
+        let name_in_request = |call: &Call<O::Stream>| match &call.payload {
+            Payload::Json(_, Ok(json)) => json.field("name").and_then(Json::text).map(str::to_owned),
+            _ => None,
+        };
+        let name = name_in_request(&call);
+        let mut response = self.forward(&mut call, Some(caller)).await?;
+        if !response.is_success() {
+            return Ok(response);
+        }
+        let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
+        match settlement {
+            Settlement::ExperimentCreated => {
+                for experiment in parents::experiments_in(&parents::read_json(&bytes)?, &["experiment_id"])? {
+                    self.own_or_undo(caller, &experiment).await?;
+                }
+            }
+            Settlement::ModelCreated => {
+                let model = Resource::registered_model(&model_in(&bytes)?);
+                self.own_or_undo(caller, &model).await?;
+            }
+            Settlement::ModelRenamed => {
+                let (old, new) = (name.unwrap_or_default(), model_in(&bytes)?);
+                let said = format!("The model was renamed to '{new}', but its grants were not moved.");
+                let rename = async || self.accounts.rename(Kind::RegisteredModel, &old, &new).await;
+                insist(rename).await.map_err(|failure| unsettled(&said, &failure))?;
+            }
+            Settlement::ModelDeleted => {
+                let model = Resource::registered_model(&name.unwrap_or_default());
+                let said = format!("The model '{}' was deleted, but grants on it remain.", model.id);
+                let forget = async || self.accounts.forget(&model).await;
+                insist(forget).await.map_err(|failure| unsettled(&said, &failure))?;
+            }
+        }
+        rewritten(&mut response.headers);
+        response.body = Body::Bytes(bytes);
+        Ok(response)
+    }
+
+    /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
+    /// and nobody's: it is deleted again, and the answer says what happened.
+    async fn own_or_undo(&self, caller: &Caller, resource: &Resource) -> Result<()> {
+        let Err(failure) = insist(async || self.accounts.own(caller.id, resource).await).await else {
+            return Ok(());
+        };
+        let (method, target, key) = match resource.kind {
+            Kind::Experiment => (Method::Post, "/api/2.0/mlflow/experiments/delete", "experiment_id"),
+            Kind::RegisteredModel => (Method::Delete, "/api/2.0/mlflow/registered-models/delete", "name"),
+        };
+        let mut incoming = Headers::default();
+        incoming.append("Content-Type", "application/json");
+        let headers = headers::to_origin(&incoming, self.config, Some(&caller.username));
+        let mut object = Json::Object(Vec::new());
+        object.set(key, Json::Text(resource.id.clone()));
+        let request = OriginRequest {
+            method,
+            target: target.to_owned(),
+            headers,
+            body: Body::Bytes(object.compact().into_bytes()),
+        };
+        let undone = self.origin.send(request).await.is_ok_and(|response| response.is_success());
+        let (kind, id) = (resource.kind.as_str(), &resource.id);
+        let outcome = if undone {
+            "It was deleted again; please retry."
+        } else {
+            "It could not be deleted again: tell an administrator."
+        };
+        Err(unsettled(
+            &format!("{kind} '{id}' was created, but your MANAGE permission could not be recorded. {outcome}"),
+            &failure,
+        ))
+    }
+}
+
+/// Tries a write a few times: the origin has acted already.
+async fn insist(write: impl AsyncFn() -> Result<()>) -> Result<()> {
+    for _ in 1..TRIES {
+        if write().await.is_ok() {
+            return Ok(());
+        }
+    }
+    write().await
+}
+
+fn model_in(bytes: &[u8]) -> Result<String> {
+    let answer = parents::read_json(bytes)?;
+    let name = answer.at(&["registered_model", "name"]).and_then(Json::text);
+    name.map(str::to_owned).ok_or_else(|| unusable("no registered_model.name in the answer"))
+}
+
+fn unsettled(message: &str, failure: &Refusal) -> Refusal {
+    Refusal::fault(Code::InternalError, message, failure.because())
+}
