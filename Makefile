@@ -152,7 +152,7 @@ routes: $(stamps)/rust $(stamps)/basic-auth-$(MLFLOW_VERSION) ## What a release 
 	@"$(TOOLS)/mlflow-$(MLFLOW_VERSION)/bin/python" $(list_routes) repeated | LC_ALL=C comm -23 - $(repeated) \
 		| sed "s|.*|A query may repeat '&': add it to REPEATED in src/request/query.rs.|"
 	@echo "== every one of them has a row? (2 minutes the first time)"
-	ROUTES="$(routes_tsv)" cargo test --locked --test decisions coverage -- --nocapture
+	ROUTES="$(routes_tsv)" cargo test --locked --test native decisions::coverage -- --nocapture
 
 fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, ,$(pair)))) ## Make the lists of routes in tests/fixtures and src/mlflow/messages.txt anew (six releases, about 8 minutes)
 	@lists=$$(mktemp); \
@@ -174,7 +174,7 @@ differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put e
 	  echo "== MLflow $$version with basic-auth, beside the Worker (2 to 8 minutes)"; \
 	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/differential/record.py "$$version"; \
 	done
-	cargo test --locked --test differential -- --nocapture
+	cargo test --locked --test native differential:: -- --nocapture
 
 # READERS_COUNT inputs for each of READER_NAMES, each judged by every release in MLFLOW_READERS.
 MLFLOW_READERS := $(MLFLOW_COMPARED) $(MLFLOW_NEW)
@@ -186,7 +186,7 @@ readers: $(MLFLOW_READERS:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Have MLflo
 	@for name in $(READER_NAMES); do \
 	  echo "== $$name: $(READERS_COUNT) inputs"; \
 	  "$(TOOLS)/mlflow-$(MLFLOW_NEW)/bin/python" scripts/readers generate "$$name" $(READERS_COUNT) $(READERS_SEED) > "target/readers/$$name.jsonl"; \
-	  READERS=target/readers cargo test --locked --test readers -- --exact "$$name::verdicts" --quiet; \
+	  READERS=target/readers cargo test --locked --test native -- --exact "readers::$$name::verdicts" --quiet; \
 	  for version in $(MLFLOW_READERS); do \
 	    echo "== $$name: judged by MLflow $$version"; \
 	    "$(TOOLS)/mlflow-$$version/bin/python" scripts/readers judge "$$name" "target/readers/$$name.verdicts.jsonl"; \

@@ -4,7 +4,7 @@
 
 #![no_main]
 
-#[path = "../../tests/support/mod.rs"]
+#[path = "../../tests/native/support/mod.rs"]
 mod support;
 
 use std::sync::LazyLock;

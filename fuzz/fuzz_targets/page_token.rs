@@ -7,7 +7,7 @@
 
 #![no_main]
 
-#[path = "../../tests/support/mod.rs"]
+#[path = "../../tests/native/support/mod.rs"]
 mod support;
 
 use std::cell::Cell;

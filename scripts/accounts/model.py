@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 LEVELS = ("NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE")  # in rising order
 RANK = {level: rank for rank, level in enumerate(LEVELS)}
 
-# As src/identity/password.rs has them: what costs more is refused there, so nobody could sign in with it.
+# As src/password.rs has them: what costs more is refused there, so nobody could sign in with it.
 MOST_ITERATIONS = 2_000_000
 MOST_SCRYPT_BYTES = 64 * 1024 * 1024
 MOST_SCRYPT_LANES = 4
@@ -48,13 +48,13 @@ def unusable_text(value):
 
 
 def unusable_experiment(value):
-    """The gate reads an experiment's id in one spelling only: src/access/mod.rs."""
+    """The gate reads an experiment's id in one spelling only: src/authz/mod.rs."""
     one_spelling = isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]*", value)
     return None if one_spelling else "is no experiment id in its one spelling"
 
 
 def holds_control_character(name):
-    """Such a name is refused at sign-in: src/identity/basic.rs."""
+    """Such a name is refused at sign-in: src/authn/basic.rs."""
     return any(unicodedata.category(c) == "Cc" for c in name)
 
 

@@ -5,7 +5,7 @@
 VENV is the environment of that MLflow version. Both servers hold the same users, grants and data: everything is
 made on one MLflow without authentication, whose folder is then copied. Every route of tests/fixtures/routes-VERSION.tsv
 is asked for by every identity. What comes out is tests/fixtures/differential-VERSION.json: for each case what MLflow
-answered, and what the Worker asked its own MLflow meanwhile, so that tests/differential.rs can put the case to the gate
+answered, and what the Worker asked its own MLflow meanwhile, so that tests/native/differential.rs can put the case to the gate
 again.
 """
 

@@ -1,4 +1,4 @@
-"""D1_READ_REPLICAS: through a session of workerd's local D1, which has no replica that lags. tests/replicas.rs has one."""
+"""D1_READ_REPLICAS: through a session of workerd's local D1, which has no replica that lags. tests/native/replicas.rs has one."""
 
 import pytest
 

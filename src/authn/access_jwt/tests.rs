@@ -5,7 +5,7 @@ use rsa::traits::PublicKeyParts;
 
 use super::*;
 
-#[path = "../../../tests/support/access_team.rs"]
+#[path = "../../../tests/native/support/access_team.rs"]
 mod team;
 use team::{
     AUDIENCE, FORGERS, HEADER_JSON, NOW, TEAM, TEAMS, claims_with, document, encode, good_claims, private, sign,

@@ -1,19 +1,15 @@
 //! Answers that are filtered: neither a page nor its token tells anything of the rows that were removed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::support::{ADMIN, ALICE, Answer, BOB, Seen, World};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mlflow_edge_auth::request::path::percent_encode;
 use mlflow_edge_auth::request::query::Query;
 use mlflow_edge_auth::respond::page_token::offset_token;
 use serde_json::{Value, json};
-use support::{ADMIN, ALICE, Answer, BOB, Seen, World};
 
 const MODELS: &str = "/api/2.0/mlflow/registered-models/search";
 const DATASETS: &str = "/api/3.0/mlflow/datasets/search";
@@ -299,7 +295,7 @@ fn an_error_of_the_origin_that_may_name_hidden_things_does_not_leave() {
 fn no_part_and_no_condition_is_asked_for_of_an_answer_that_is_decided_on() {
     let world = World::new();
     let fields = ["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
-    let mut headers = vec![("Authorization", support::basic(ALICE))];
+    let mut headers = vec![("Authorization", crate::support::basic(ALICE))];
     headers.extend(fields.map(|name| (name, "bytes=0-9".to_owned())));
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, &value[..])).collect();
     let sent = |target: &str| {
@@ -384,7 +380,7 @@ fn a_search_for_model_versions_by_graphql_tells_no_count() {
         let answer = r#"{"data":{"a":{"__typename":"X","t":"eyJvZmZzZXQiOiAxfQ==","nextPageToken":"x","modelVersions":[{"name":"theirs"}]}}}"#;
         Some(Ok((200, answer.to_owned())))
     }));
-    let authorization = support::basic(ALICE);
+    let authorization = crate::support::basic(ALICE);
     let ask = |selection: &str, input: &str| {
         let query = format!("{{ a: mlflowSearchModelVersions(input: {{{input}}}) {{ {selection} }} }}");
         graphql(&world, &[("Authorization", &authorization)], &query)

@@ -1,10 +1,8 @@
 //! Faults of D1 and of the origin: each ends in a refusal or in the origin's own error, never in a pass, and nothing
 //! that came of one is remembered.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
+use crate::support::sample::send_sample;
+use crate::support::{ALICE, Bytes, RESET, Seen, World, basic};
 use futures_util::FutureExt;
 use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
 use mlflow_edge_auth::authz::Resource;
@@ -15,8 +13,6 @@ use mlflow_edge_auth::routes::{Need, Part, Row, Settlement, TABLE, Then};
 use mlflow_edge_auth::upstream::OriginError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use support::sample::send_sample;
-use support::{ALICE, Bytes, RESET, Seen, World, basic};
 
 const SECRET: &str = "what nobody may see";
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
@@ -191,7 +187,7 @@ fn a_directory_that_fails_or_gives_nonsense_is_a_refusal_on_every_row() {
 
 #[test]
 fn nothing_goes_to_the_origin_while_the_directory_is_silent() {
-    let world = World::with(&[("FORWARD_EARLY", "false")]); // what may is in tests/speed.rs
+    let world = World::with(&[("FORWARD_EARLY", "false")]); // what may is in tests/native/speed.rs
     world.add_users();
     world.get(ALICE, GET_EXPERIMENT);
     world.mlflow.seen.borrow_mut().clear();
@@ -227,7 +223,7 @@ fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_exper
         origin: &world.mlflow,
         edge: &world.edge,
         state: &world.isolate,
-        now: support::NOW,
+        now: crate::support::NOW,
         random: |_| true,
     };
     let mut headers = Headers::default();

@@ -1,15 +1,11 @@
 //! What may begin before D1 has answered (FORWARD_EARLY), and what D1 is not asked again (AUTH_CACHE_TTL_SECONDS).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
+use crate::support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
 use futures_util::FutureExt;
 use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Method, Request};
 use serde::de::DeserializeOwned;
-use support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
 const GET_RUN: &str = "/api/2.0/mlflow/runs/get?run_id=r1";

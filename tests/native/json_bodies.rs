@@ -3,17 +3,13 @@
 //! MLflow goes on with the fields that were set before its parser stopped. So what would stop it is refused, and what a
 //! newer MLflow could stop at stands behind all that was decided on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
 use std::time::Instant;
 
+use crate::support::{ALICE, Answer, Bytes, World, basic};
 use futures_util::FutureExt;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::request::Target;
-use support::{ALICE, Answer, Bytes, World, basic};
 
 const EXPERIMENTS: &str = "/api/2.0/mlflow/experiments";
 const UPDATE: &str = "/api/2.0/mlflow/experiments/update";

@@ -1,12 +1,8 @@
 //! Work has bounds: what a request may make the gate do, above all before the gate knows who asks.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
+use crate::support::{ALICE, Answer, World, basic};
 use mlflow_edge_auth::http::Headers;
 use serde_json::{Value, json};
-use support::{ALICE, Answer, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
 
@@ -43,7 +39,7 @@ fn a_thousand_ids_in_a_query_are_read_as_they_are() {
     let world = World::new();
     let ids: Vec<String> = (0..1000).map(|n| format!("run_id=r{n}")).collect();
     let target = format!("/ajax-api/2.0/mlflow/metrics/get-history-bulk?{}&metric_key=k", ids.join("&"));
-    let answer = world.get(support::ADMIN, &target);
+    let answer = world.get(crate::support::ADMIN, &target);
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(world.last_seen().target, target);
 }
@@ -258,7 +254,7 @@ fn a_user_name_longer_than_mlflow_s_column_is_nobody_s_and_costs_nothing() {
     assert_eq!(world.cost(|| assert_eq!(world.get(&user, GET_EXPERIMENT).status, 401)), (0, 0, 0));
     let create = |length: usize| {
         let body = json!({ "username": "x".repeat(length), "password": "some-password-1" }).to_string();
-        world.post(support::ADMIN, "/api/2.0/mlflow/users/create", &body).status
+        world.post(crate::support::ADMIN, "/api/2.0/mlflow/users/create", &body).status
     };
     assert_eq!((create(255), create(256)), (200, 400));
     assert_eq!(world.get(&user.replacen('x', "", 1), GET_EXPERIMENT).status, 200);
@@ -291,10 +287,10 @@ struct Cost {
 }
 
 fn send(world: &World, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Cost {
-    let before = support::bytes_read();
+    let before = crate::support::bytes_read();
     let mut status = 0;
     let (statements, _, hashes) = world.cost(|| status = world.send(method, target, fields, Some(body)).status);
-    Cost { status, read: support::bytes_read() - before, statements, hashes }
+    Cost { status, read: crate::support::bytes_read() - before, statements, hashes }
 }
 
 fn patch(world: &World, authorization: &str, body: &str) -> Cost {
@@ -378,7 +374,7 @@ fn a_long_body_costs_a_statement_more_at_the_first_sight_of_a_login_and_one_from
     assert_eq!((again.status, again.statements, again.hashes, again.read), (200, 1, 0, body.len()));
     // bob's login is good, but he may not
     world.grant(3, "registered_model", "m", "READ");
-    let bob = patch(&world, &basic(support::BOB), &body);
+    let bob = patch(&world, &basic(crate::support::BOB), &body);
     assert_eq!((bob.status, bob.statements, bob.hashes), (403, statements, 1));
     // of a login that is refused, nothing more is read from then on
     world.database.execute("UPDATE users SET password_hash = 'pbkdf2:sha256:1$x$00' WHERE id = 2");
@@ -410,7 +406,7 @@ fn a_body_that_cannot_be_read_is_told_to_those_alone_who_signed_in() {
     let stranger = format!("Bearer {}", unknown_token());
     let long = update(20_000_001);
     let broken = format!("{{\"name\": {}", "[".repeat(100_000));
-    for (body, status) in [("[", 400), (&broken, 400), (&long, 413), (support::RESET, 400)] {
+    for (body, status) in [("[", 400), (&broken, 400), (&long, 413), (crate::support::RESET, 400)] {
         assert_eq!(patch(&world, &stranger, body).status, 401);
         assert_eq!(patch(&world, "Basic bm9ib2R5", body).status, 401);
         assert_eq!(patch(&world, &alice, body).status, status);

@@ -18,7 +18,7 @@ const LIMIT: usize = 1_000_000;
 #[test]
 fn verdicts() {
     let world = World::with(&[]);
-    crate::run("otlp", |input| match verdict(&world, input) {
+    super::run("otlp", |input| match verdict(&world, input) {
         Ok(verdict) => verdict,
         Err(_) => json!({ "refused": 400 }),
     });

@@ -15,7 +15,7 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| World::with(&[]).config);
 
 #[test]
 fn verdicts() {
-    crate::run("json_bodies", verdict);
+    super::run("json_bodies", verdict);
 }
 
 fn verdict(input: &Value) -> Value {

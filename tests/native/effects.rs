@@ -1,11 +1,7 @@
 //! Grants follow the things that they are on, and our own endpoints decide on what they do.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
-use support::closed::{closed, refused};
-use support::{ADMIN, ALICE, BOB, World, basic};
+use crate::support::closed::{closed, refused};
+use crate::support::{ADMIN, ALICE, BOB, World, basic};
 
 const MODELS: &str = "/api/2.0/mlflow/registered-models";
 

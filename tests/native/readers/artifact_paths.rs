@@ -10,7 +10,7 @@ fn verdicts() {
     let world = World::with(&[("DEFAULT_PERMISSION", "NO_PERMISSIONS")]);
     world.add_users();
     world.grant(2, "experiment", "1", "MANAGE");
-    crate::run("artifact_paths", |input: &Value| {
+    super::run("artifact_paths", |input: &Value| {
         let (method, path) = (input["method"].as_str().unwrap(), input["path"].as_str().unwrap());
         let (method, target) = match method {
             "LIST" => ("GET", format!("/api/2.0/mlflow-artifacts/artifacts?path={path}")),

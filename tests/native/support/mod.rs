@@ -44,7 +44,7 @@ impl Sqlite {
     pub fn new() -> Self {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        connection.execute_batch(include_str!("../../schema.sql")).unwrap();
+        connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
         Self {
             connection: RefCell::new(connection),
             statements: Cell::new(0),
@@ -384,7 +384,7 @@ impl Mlflow {
     }
 }
 
-/// How an RSA signature is verified (tests/support/access_team.rs).
+/// How an RSA signature is verified (tests/native/support/access_team.rs).
 pub type VerifiesRsa = fn(&RsaKey, &[u8], &[u8]) -> bool;
 
 /// The platform. Its RSA is given by the test that needs it.

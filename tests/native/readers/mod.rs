@@ -4,13 +4,9 @@
 //! on and what MLflow gets. `make test` replays the inputs that are kept in `tests/fixtures/readers`, whose verdicts MLflow
 //! itself has agreed to; `make readers` makes up many more and has MLflow judge each verdict.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
 mod artifact_paths;
 mod json_bodies;
 mod otlp;
-#[path = "../support/mod.rs"]
-mod support;
 mod uris;
 
 use std::fs;

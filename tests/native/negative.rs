@@ -1,12 +1,8 @@
 //! What went wrong elsewhere: one test for each advisory and bug class about authorizers of MLflow and their kin. The
 //! names say which. What MLflow itself still lets through is in weak_spots.rs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
-use support::closed::{NEW_TRACE, closed, forwarded, refused, shut, spans};
-use support::{ADMIN, ALICE, BOB, World, basic};
+use crate::support::closed::{NEW_TRACE, closed, forwarded, refused, shut, spans};
+use crate::support::{ADMIN, ALICE, BOB, World, basic};
 
 /// What the UI asks for whoever looks at it: Alice gets the same whatever there is, the origin hears nothing of it, and
 /// nobody gets it without a login. Both prefixes.

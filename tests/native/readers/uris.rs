@@ -32,5 +32,5 @@ fn verdict(input: &Value) -> Value {
 
 #[test]
 fn verdicts() {
-    crate::run("uris", verdict);
+    super::run("uris", verdict);
 }

@@ -1,14 +1,10 @@
 //! The whole gate on SQLite: what it costs, whom it knows, what it refuses, what it forwards and what it settles.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
+use crate::support::{ADMIN, ALICE, BOB, World, basic};
 use mlflow_edge_auth::http::{Headers, Method};
 use mlflow_edge_auth::respond::static_files::may_be_kept;
 use mlflow_edge_auth::routes::{Need, TABLE, Then};
 use mlflow_edge_auth::upstream::OriginError;
-use support::{ADMIN, ALICE, BOB, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
 
@@ -814,6 +810,6 @@ fn the_sign_up_form_is_bound_to_its_administrator_browser_and_hour() {
     let made = post(ADMIN, &cookie, &form("%3Cb%3Ecarol"));
     assert!(made.body.contains("alert(\"Successfully signed up user: &lt;b&gt;carol\")"), "{}", made.body);
     assert!(post(ADMIN, &cookie, &form("%3Cb%3Ecarol")).body.contains("Username has already been taken"));
-    world.now.set(support::NOW + 3601);
+    world.now.set(crate::support::NOW + 3601);
     assert!(post(ADMIN, &cookie, &form("dave")).body.contains("The CSRF token has expired."));
 }

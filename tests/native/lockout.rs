@@ -1,9 +1,6 @@
 //! Guessing, in the numbers that README promises, and an office that shares one address.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
+use crate::support::{ADMIN, ALICE, Answer, BOB, Bytes, NOW, Sqlite, World, basic};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
@@ -12,7 +9,6 @@ use mlflow_edge_auth::http::{Headers, Method, Request};
 use serde::de::DeserializeOwned;
 use std::cell::Cell;
 use std::task::Poll;
-use support::{ADMIN, ALICE, Answer, BOB, Bytes, NOW, Sqlite, World, basic};
 
 const OFFICE: &str = "203.0.113.1";
 

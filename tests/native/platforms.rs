@@ -1,16 +1,13 @@
 //! Signing in without a password: AWS signatures, client certificates, Cloudflare Access, and the rate limit.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
 #[path = "support/access_team.rs"]
 mod team;
 
+use crate::support::{ALICE, Answer, World};
 use hmac::{Hmac, KeyInit, Mac};
 use mlflow_edge_auth::client_certificate::ClientCertificate;
 use mlflow_edge_auth::password::to_hex;
 use sha2::{Digest, Sha256};
-use support::{ALICE, Answer, World};
 use team::{AUDIENCE, FORGERS, HEADER_JSON, NOW, TEAM, TEAMS, claims_with, document, good_claims, sign};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
@@ -21,7 +18,7 @@ fn behind_access() -> World {
     let world = World::with(&[("ACCESS_TEAM_DOMAIN", TEAM), ("ACCESS_AUD", AUDIENCE)]);
     world.add_users();
     let body = r#"{"username":"alice@example.com","password":"never-used-here"}"#;
-    assert_eq!(world.post(support::ADMIN, "/api/2.0/mlflow/users/create", body).status, 200);
+    assert_eq!(world.post(crate::support::ADMIN, "/api/2.0/mlflow/users/create", body).status, 200);
     *world.edge.keys.borrow_mut() = Some(document().into_bytes());
     world.edge.rsa.set(Some(|key, signed, signature| team::verifies(&key.n, &key.e, signed, signature)));
     world
@@ -258,11 +255,11 @@ fn the_rate_limit_shields_passwords_and_nothing_else() {
     assert_eq!(world.get(ALICE, "/").status, 200);
     world.edge.shut.set(true);
     let from = |user: &str| {
-        let headers = [("Authorization", &support::basic(user)[..]), ("CF-Connecting-IP", "203.0.113.1")];
+        let headers = [("Authorization", &crate::support::basic(user)[..]), ("CF-Connecting-IP", "203.0.113.1")];
         world.send("GET", "/", &headers, None)
     };
     assert_eq!(from(ALICE).status, 200, "who is known already is not asked again");
-    let (cost, answer) = (world.cost(|| from("alice:wrong")), from(support::BOB));
+    let (cost, answer) = (world.cost(|| from("alice:wrong")), from(crate::support::BOB));
     assert_eq!((cost, answer.status), ((0, 0, 0), 429));
     assert!(answer.headers.get("retry-after").is_some());
 }

@@ -1,15 +1,11 @@
 //! The policy as a table, and the proof that no route of MLflow is without a row.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
 use std::fmt::Write;
 
+use crate::support::sample::send_sample;
+use crate::support::{ADMIN, ALICE, World};
 use mlflow_edge_auth::http::Method;
 use mlflow_edge_auth::routes::{self, Claim, Need, Row, TABLE, Then};
-use support::sample::send_sample;
-use support::{ADMIN, ALICE, World};
 
 const LEVELS: [&str; 6] = ["MANAGE", "EDIT", "USE", "READ", "NO_PERMISSIONS", "-"];
 
@@ -142,7 +138,7 @@ fn no_two_rows_are_the_same_route() {
 
 #[test]
 fn the_repeated_query_fields_are_those_of_mlflow() {
-    for field in include_str!("fixtures/repeated-query-fields.txt").split_whitespace() {
+    for field in include_str!("../fixtures/repeated-query-fields.txt").split_whitespace() {
         let query = mlflow_edge_auth::request::query::Query::parse(&format!("{field}=1&{field}=2"));
         assert!(query.is_ok(), "{field} may be repeated");
     }

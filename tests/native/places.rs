@@ -1,34 +1,30 @@
 //! Places that a value of a request names: where an experiment keeps its artifacts, where a model version comes from, and
 //! which file of the proxied store a path is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
+use crate::support::closed::closed;
+use crate::support::{ADMIN, ALICE, World};
 use serde_json::json;
-use support::closed::closed;
-use support::{ADMIN, ALICE, World};
 
 const CREATE: &str = "/api/2.0/mlflow/experiments/create";
 const VERSION: &str = "/api/2.0/mlflow/model-versions/create";
 
-fn create(world: &World, user: &str, location: &str) -> support::Answer {
+fn create(world: &World, user: &str, location: &str) -> crate::support::Answer {
     world.post(user, CREATE, &json!({ "name": "x", "artifact_location": location }).to_string())
 }
 
-fn version(world: &World, user: &str, body: serde_json::Value) -> support::Answer {
+fn version(world: &World, user: &str, body: serde_json::Value) -> crate::support::Answer {
     world.post(user, VERSION, &body.to_string())
 }
 
 /// The answer is a refusal, and since the last one that was none nothing was forwarded.
 #[track_caller]
-fn refused(world: &World, answer: &support::Answer, status: u16) {
-    support::closed::refused(world, answer, status);
+fn refused(world: &World, answer: &crate::support::Answer, status: u16) {
+    crate::support::closed::refused(world, answer, status);
 }
 
 /// The request was let through; what the origin saw of it is forgotten.
 #[track_caller]
-fn passes(world: &World, answer: &support::Answer) {
+fn passes(world: &World, answer: &crate::support::Answer) {
     assert_eq!(answer.status, 200, "{}", answer.body);
     world.mlflow.seen.borrow_mut().clear();
 }
@@ -233,7 +229,7 @@ fn a_file_may_have_a_percent_sign_in_its_name() {
         for user in [ALICE, ADMIN] {
             for method in ["PUT", "GET", "HEAD", "DELETE"] {
                 let body = (method == "PUT").then_some(&b"x"[..]);
-                let headers = [("Authorization", &support::basic(user)[..])];
+                let headers = [("Authorization", &crate::support::basic(user)[..])];
                 let answer = world.send(method, &format!("{store}/2/r2/artifacts/{name}"), &headers, body);
                 assert_eq!(answer.status, 200, "{method} {name}");
                 assert_eq!(world.last_seen().target, format!("{store}/2/r2/artifacts/{forwarded}"));

@@ -2,14 +2,11 @@
 //!
 //! A failure prints the smallest input that was found. The inputs are new in each run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use crate::support::{ALICE, Bytes, World, basic};
 use futures_util::FutureExt;
 use mlflow_edge_auth::authz::{self, Caller, Capability, Grants, Kind, Permission, Resource, SignIn};
 use mlflow_edge_auth::http::{Headers, Request};
@@ -21,7 +18,6 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
-use support::{ALICE, Bytes, World, basic};
 
 /// Tries a property that is written with `assert!`.
 fn check<S: Strategy>(cases: u32, inputs: S, property: impl Fn(S::Value)) {
@@ -438,7 +434,7 @@ fn pages_joined_are_the_readable_rows_in_order_and_once() {
 
 // --- the rule of grants ---------------------------------------------------------------------------------------------------
 
-/// The table of `src/access/mod.rs`, cell by cell.
+/// The table of `src/authz/mod.rs`, cell by cell.
 const LEVELS: [(&str, Permission, &[Capability]); 5] = {
     use Capability::*;
     [

@@ -1,19 +1,16 @@
 //! Spans in OTLP: one reading of the body, packed or not, in protobuf and in JSON, and bounds on what it may cost.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
 #![allow(clippy::disallowed_methods)] // a clock
-
-mod support;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use crate::support::closed::{NEW_TRACE, closed, forwarded, refused, send_spans, spans};
+use crate::support::{ALICE, Answer, World, basic};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use mlflow_edge_auth::http::Headers;
 use mlflow_edge_auth::request::otlp;
-use support::closed::{NEW_TRACE, closed, forwarded, refused, send_spans, spans};
-use support::{ALICE, Answer, World, basic};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";

@@ -1,12 +1,8 @@
 //! Weak spots of MLflow's own authorizer, up to 3.17, that a client could use. docs/mlflow-weaknesses.md tells more, and
 //! names the tests of the others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
-use support::closed::{NEW_TRACE, closed, refused, send_spans, shut, spans};
-use support::{ADMIN, ALICE, World, basic};
+use crate::support::closed::{NEW_TRACE, closed, refused, send_spans, shut, spans};
+use crate::support::{ADMIN, ALICE, World, basic};
 
 #[test]
 fn a_query_does_not_shadow_the_path() {

@@ -1,12 +1,9 @@
 //! Tokens, guessing, and the rules about passwords.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
 use mlflow_edge_auth::password::ScryptCost;
 use serde_json::{Value, json};
-use support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
+
+use crate::support::{ADMIN, ALICE, Answer, BOB, NOW, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
 const TOKENS: &str = "/api/2.0/mlflow/users/tokens";

@@ -1,7 +1,5 @@
 //! The documents that name tests, and the links into the documents, lead somewhere.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,5 @@
 //! The schema: what a new database gets, and what the databases of before become.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
 use std::fs;
 use std::path::Path;
 
@@ -41,7 +39,7 @@ fn the_schema_is_the_sum_of_the_migrations() {
     let migrations = migrations();
     let migrated = described(&database(migrations.iter().map(String::as_str)));
     assert!(migrated.iter().any(|line| line.starts_with("tokens 0 scope TEXT")), "{migrated:#?}");
-    assert_eq!(migrated, described(&database([include_str!("../schema.sql")])));
+    assert_eq!(migrated, described(&database([include_str!("../../schema.sql")])));
 }
 
 #[test]
@@ -53,7 +51,7 @@ fn a_database_of_before_the_migrations_becomes_the_same_and_keeps_its_rows() {
         INSERT INTO tokens (user_id, name, hash, created_at) VALUES (1, 'of before', 'y', 7)";
     connection.execute_batch(rows).unwrap();
     migrations.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
-    assert_eq!(described(&connection), described(&database([include_str!("../schema.sql")])));
+    assert_eq!(described(&connection), described(&database([include_str!("../../schema.sql")])));
     let scope = "SELECT scope FROM tokens WHERE name = 'of before'";
     let scope: Option<String> = connection.query_row(scope, [], |row| row.get(0)).unwrap();
     assert_eq!(scope, None, "a token of before does not administer any more");

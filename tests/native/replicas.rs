@@ -1,10 +1,6 @@
 //! A replica of D1 that lags (D1_READ_REPLICAS): it may let somebody through, and never shuts anybody out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test may fail
-
-mod support;
-
-use support::{ADMIN, ALICE, Answer, BOB, World, basic};
+use crate::support::{ADMIN, ALICE, Answer, BOB, World, basic};
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
 const GET_RUN: &str = "/api/2.0/mlflow/runs/get?run_id=r1";
@@ -161,7 +157,7 @@ fn a_replica_that_fails_is_a_failure_of_d1() {
 fn the_first_administrator_is_made_once() {
     let mut world = World::with(&[]);
     assert_eq!(world.get(ADMIN, "/").status, 200);
-    world.replica = Some(support::Sqlite::new());
+    world.replica = Some(crate::support::Sqlite::new());
     let fresh = World { isolate: mlflow_edge_auth::state::State::new([2; 32]), ..world };
     assert_eq!(fresh.cost(|| fresh.send("GET", "/health", &[("Authorization", &basic(ADMIN))], None)).2, 0, "no hash");
     assert_eq!(fresh.get(ADMIN, "/").status, 200);
