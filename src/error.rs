@@ -5,6 +5,8 @@
 //! [`Refusal::mlflow`] for the errors that MLflow itself has a code for, [`Refusal::page`] where Flask answers
 //! before MLflow does, [`Refusal::fault`] when something of ours or of the origin's failed.
 
+use std::fmt;
+
 use crate::http::Response;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -90,12 +92,18 @@ enum Told {
     Locked(i64),
 }
 
-/// A request that is not served: what the client sees, and why, for the log.
-#[derive(Debug)]
+/// A request that is not served: what the client sees, and why, for the log. The reason is a value, put into words only when
+/// somebody reads them.
 pub struct Refusal {
     told: Told,
-    because: String,
+    because: Box<dyn fmt::Display>,
     varies_on: Option<&'static str>,
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.told, self.because)
+    }
 }
 
 /// Characters of a reason that the log gets.
@@ -106,12 +114,12 @@ pub type Result<T> = std::result::Result<T, Refusal>;
 
 impl Refusal {
     /// 401: credentials are missing or wrong. `because` never holds any part of them.
-    pub fn unauthenticated(because: impl Into<String>) -> Self {
+    pub fn unauthenticated(because: impl fmt::Display + 'static) -> Self {
         Self::new(Told::Unauthenticated, because)
     }
 
     /// 403: the caller may not do this.
-    pub fn denied(because: impl Into<String>) -> Self {
+    pub fn denied(because: impl fmt::Display + 'static) -> Self {
         Self::new(Told::Denied, because)
     }
 
@@ -132,7 +140,7 @@ impl Refusal {
     }
 
     /// A failure of ours or of the origin's: `message` for the client, `because` for the log alone.
-    pub fn fault(code: Code, message: impl Into<String>, because: impl Into<String>) -> Self {
+    pub fn fault(code: Code, message: impl Into<String>, because: impl fmt::Display + 'static) -> Self {
         Self::new(Told::Error(code, message.into()), because)
     }
 
@@ -152,7 +160,7 @@ impl Refusal {
     }
 
     /// 200 with nulls, as GraphQL tells that its fields may not be seen (MLflow 3.9).
-    pub fn nulls(keys: Vec<String>, because: impl Into<String>) -> Self {
+    pub fn nulls(keys: Vec<String>, because: impl fmt::Display + 'static) -> Self {
         Self::new(Told::Nulls(keys), because)
     }
 
@@ -162,8 +170,8 @@ impl Refusal {
         Self::new(Told::GraphQl(message.clone()), message)
     }
 
-    fn new(told: Told, because: impl Into<String>) -> Self {
-        Self { told, because: because.into(), varies_on: None }
+    fn new(told: Told, because: impl fmt::Display + 'static) -> Self {
+        Self { told, because: Box::new(because), varies_on: None }
     }
 
     /// The same refusal of a request whose header of this name was looked at (RFC 9110, 12.5.5).
@@ -188,15 +196,15 @@ impl Refusal {
     }
 
     /// The reason, for the log.
-    pub fn because(&self) -> &str {
-        &self.because
+    pub fn because(&self) -> String {
+        self.because.to_string()
     }
 
     /// The reason as a line of the log: on one line, without anything that a terminal or a viewer would act on, and not too
     /// long. Clients write into it: names, ids, paths.
     pub fn log_line(&self) -> String {
-        let mut line = String::new();
-        for c in self.because.chars().take(LONGEST_LINE) {
+        let (because, mut line) = (self.because(), String::new());
+        for c in because.chars().take(LONGEST_LINE) {
             match c {
                 '\u{2028}'
                 | '\u{2029}'
@@ -211,7 +219,7 @@ impl Refusal {
                 c => line.push(c),
             }
         }
-        if self.because.chars().nth(LONGEST_LINE).is_some() {
+        if because.chars().nth(LONGEST_LINE).is_some() {
             line.push('…');
         }
         line

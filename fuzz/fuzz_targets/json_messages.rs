@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use mlflow_edge_auth::json::Json;
 use mlflow_edge_auth::request::shapes;
-use mlflow_edge_auth::routes::{Row, TABLE};
+use mlflow_edge_auth::routes::{Route, TABLE};
 
-static ROWS: LazyLock<Vec<&'static Row>> =
+static ROWS: LazyLock<Vec<&'static Route>> =
     LazyLock::new(|| TABLE.iter().copied().flatten().filter(|row| shapes::of(row).is_protobuf()).collect());
 
 fuzz_target!(|data: &[u8]| {

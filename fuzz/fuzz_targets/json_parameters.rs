@@ -15,13 +15,13 @@ use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::request::query::Query;
 use mlflow_edge_auth::request::{Call, Payload, Target, shapes};
-use mlflow_edge_auth::routes::{self, Field, Need, Row, TABLE, Then};
+use mlflow_edge_auth::routes::{self, Field, Requires, Route, TABLE, Answer as RouteAnswer};
 use serde_json::Value;
 use support::{Bytes, World};
 
 /// The rows that need something of what the request names.
-static ROWS: LazyLock<Vec<&'static Row>> =
-    LazyLock::new(|| TABLE.iter().copied().flatten().filter(|row| matches!(row.need, Need::All(_))).collect());
+static ROWS: LazyLock<Vec<&'static Route>> =
+    LazyLock::new(|| TABLE.iter().copied().flatten().filter(|row| matches!(row.requires, Requires::All(_))).collect());
 static CONFIG: LazyLock<Config> = LazyLock::new(|| World::with(&[]).config);
 
 fuzz_target!(|data: &[u8]| {
@@ -55,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(target) = Target::parse(&request, &CONFIG) else { return };
     let Ok(call) = target.read(request, 10_000, false).now_or_never().unwrap() else { return };
     let demands = call.demands();
-    let Need::All(claims) = row.need else { return };
+    let Requires::All(claims) = row.requires else { return };
     for claim in claims {
         let (_, field) = claim.parts();
         let Ok(values) = call.values(field) else {
@@ -67,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// What serde_json sees in the body that is forwarded, in the spelling that is there; by hand in the query.
-fn agrees(row: &'static Row, call: &Call<Bytes>, field: &Field, values: &[String]) {
+fn agrees(row: &'static Route, call: &Call<Bytes>, field: &Field, values: &[String]) {
     if field.parameters.iter().any(|name| name.starts_with("X-")) {
         return; // a header
     }
@@ -87,7 +87,7 @@ fn agrees(row: &'static Row, call: &Call<Bytes>, field: &Field, values: &[String
         assert_eq!(sent, call.query);
     }
     let captured = call.path.split('/').any(|segment| *segment == *"m-1") || call.path.ends_with("/1/x");
-    let is_ours = matches!(row.then, Then::Serve(_)) && call.method == Method::Delete;
+    let is_ours = matches!(row.answer, RouteAnswer::Local(_)) && call.method == Method::Delete;
     if is_ours || !matches!(call.payload, Payload::Json(..)) {
         readings.extend(field.parameters.iter().map(|name| call.query.all(name).map(str::to_owned).collect()));
     }

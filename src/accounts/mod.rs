@@ -465,6 +465,6 @@ fn wanted_json(wanted: &[Resource]) -> String {
     serde_json::json!(pairs).to_string()
 }
 
-fn fault(because: impl Into<String>) -> Refusal {
+fn fault(because: impl std::fmt::Display + 'static) -> Refusal {
     Refusal::fault(Code::TemporarilyUnavailable, "The user directory cannot be read at the moment.", because)
 }

@@ -5,45 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::{no_user, ok, text};
+use super::{Admin, no_user, ok};
 use crate::accounts::{Change, Database, GrantKey};
-use crate::authz::{Capability, Kind, Permission, Resource};
+use crate::authz::{Capability, Permission};
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
 use crate::http::Response;
-use crate::request::{Call, Subject};
-use crate::upstream::Origin;
-
-/// What `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
-pub fn target<S>(call: &Call<S>, id: &str) -> Result<Subject> {
-    let kind = kind(&text(call, "resource_type")?)?;
-    if id == "*" {
-        return Ok(Subject::Nothing("a grant on every resource".to_owned()));
-    }
-    Ok(Subject::Known(named(kind, id)?))
-}
-
-fn kind(name: &str) -> Result<Kind> {
-    Kind::parse(name).ok_or_else(|| {
-        Refusal::invalid(format!(
-            "Invalid resource type '{name}'. Valid resource types are: ('experiment', 'prompt', 'registered_model')"
-        ))
-    })
-}
-
-fn named(kind: Kind, id: &str) -> Result<Resource> {
-    match kind {
-        _ if id == "*" => {
-            Err(Refusal::invalid("Invalid resource_pattern '*': grants on every resource are not supported."))
-        }
-        Kind::Experiment => Resource::experiment(id),
-        Kind::RegisteredModel => Ok(Resource::registered_model(id)),
-    }
-}
-
-fn resource<S>(call: &Call<S>) -> Result<Resource> {
-    named(kind(&text(call, "resource_type")?)?, &text(call, "resource_id")?)
-}
+use crate::request::Call;
+use crate::request::input::{resource, text};
 
 fn level<S>(call: &Call<S>) -> Result<Permission> {
     let (name, kind) = (text(call, "permission")?, text(call, "resource_type")?);
@@ -68,18 +36,18 @@ fn name(level: Permission) -> &'static str {
 }
 
 /// Makes a grant; one that is there already is an error.
-pub async fn grant<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn grant<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let (username, resource, level) = (text(call, "username")?, resource(call)?, level(call)?);
     let key = GrantKey { username: &username, resource: &resource };
-    let change = gate.accounts.create_grant(&key, level).await?;
+    let change = admin.accounts.create_grant(&key, level).await?;
     answer(change, &key, Code::ResourceAlreadyExists, "already exists.")
 }
 
 /// Takes a grant back.
-pub async fn revoke<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn revoke<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let (username, resource) = (text(call, "username")?, resource(call)?);
     let key = GrantKey { username: &username, resource: &resource };
-    let change = gate.accounts.delete_grant(&key).await?;
+    let change = admin.accounts.delete_grant(&key).await?;
     answer(change, &key, Code::ResourceDoesNotExist, "not found.")
 }
 
@@ -100,19 +68,19 @@ fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> R
 }
 
 /// The level that counts, granted or by default; `allowed` means that it may be used, as in MLflow 3.17.
-pub async fn get<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let (username, resource) = (text(call, "username")?, resource(call)?);
-    let level = match gate.accounts.get_grant(&GrantKey { username: &username, resource: &resource }).await? {
+    let level = match admin.accounts.get_grant(&GrantKey { username: &username, resource: &resource }).await? {
         Change::Done(_, level) => level,
-        Change::NotSo => gate.config.default_permission,
+        Change::NotSo => admin.config.default_permission,
         Change::NoUser => return Err(no_user(&username)),
     };
     Ok(ok(json!({ "allowed": level.allows(Capability::Use), "permission": name(level) })))
 }
 
 /// Everything granted to a user.
-pub async fn list<D: Database, O: Origin>(gate: &Gate<'_, D, O>, username: &str) -> Result<Response<O::Stream>> {
-    let user = gate.accounts.user(username).await?.ok_or_else(|| no_user(username))?;
+pub async fn list<D: Database, S>(admin: &Admin<'_, D>, username: &str) -> Result<Response<S>> {
+    let user = admin.accounts.user(username).await?.ok_or_else(|| no_user(username))?;
     let permissions: Vec<Value> = user
         .grants
         .iter()
@@ -131,7 +99,7 @@ pub async fn list<D: Database, O: Origin>(gate: &Gate<'_, D, O>, username: &str)
 }
 
 /// Nobody has a role yet; the user must exist all the same.
-pub async fn roles<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn roles<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let username = text(call, "username")?;
-    if gate.accounts.has_user(&username).await? { Ok(ok(json!({ "roles": [] }))) } else { Err(no_user(&username)) }
+    if admin.accounts.has_user(&username).await? { Ok(ok(json!({ "roles": [] }))) } else { Err(no_user(&username)) }
 }

@@ -2,16 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{no_user, not_text, ok, parameter, text};
+use super::{Admin, no_user, ok};
 use crate::accounts::{Change, Database, GrantKey};
 use crate::authz::{Kind, Permission, Resource};
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
 use crate::http::Response;
 use crate::json::Json;
 use crate::request::Call;
+use crate::request::input::{not_text, parameter, text};
 use crate::request::subject::check_model_name;
-use crate::upstream::Origin;
 
 /// The four verbs of a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,21 +40,21 @@ fn words(kind: Kind) -> Words {
 }
 
 /// One of the eight endpoints. Parameters are demanded in MLflow's order: resource, user, level.
-pub async fn act<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
+pub async fn act<D: Database, S>(
+    admin: &Admin<'_, D>,
     call: &Call<S>,
     kind: Kind,
     action: Action,
-) -> Result<Response<O::Stream>> {
+) -> Result<Response<S>> {
     let words = words(kind);
     let resource = resource(call, kind, words.parameter)?;
     let username = text(call, "username")?;
     let key = GrantKey { username: &username, resource: &resource };
     let change = match action {
-        Action::Create => gate.accounts.create_grant(&key, level(call)?).await?,
-        Action::Get => gate.accounts.get_grant(&key).await?,
-        Action::Update => gate.accounts.update_grant(&key, level(call)?).await?,
-        Action::Delete => gate.accounts.delete_grant(&key).await?,
+        Action::Create => admin.accounts.create_grant(&key, level(call)?).await?,
+        Action::Get => admin.accounts.get_grant(&key).await?,
+        Action::Update => admin.accounts.update_grant(&key, level(call)?).await?,
+        Action::Delete => admin.accounts.delete_grant(&key).await?,
     };
     let (parameter, id) = (words.parameter, &resource.id);
     match change {

@@ -10,16 +10,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::users;
+use super::{Admin, users};
 use crate::accounts::Database;
 use crate::authz::Caller;
 use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
-use crate::gate::Gate;
 use crate::http::Response;
 use crate::password::to_hex;
 use crate::request::query::Query;
 use crate::request::{Call, Payload, origin_of};
-use crate::upstream::Origin;
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 const HTML: &str = "text/html; charset=utf-8";
@@ -27,13 +25,13 @@ const COOKIE: &str = "session";
 const VALID_SECONDS: u64 = 3600;
 
 /// The page: a form that needs no script.
-pub fn form<D, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller) -> Result<Response<O::Stream>> {
+pub fn form<D, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let mut nonce = [0; 20];
-    if !(gate.random)(&mut nonce) {
+    if !(admin.authn.random)(&mut nonce) {
         return Err(Refusal::fault(Code::InternalError, "The sign-up page cannot be made.", "no randomness"));
     }
     let nonce = to_hex(&nonce);
-    let token = token(gate, caller, &nonce, gate.now)?;
+    let token = token(admin, caller, &nonce, admin.authn.now)?;
     let mut response =
         page(PAGE.replace("{{token}}", &token), &format!("style-src '{}'", hash_of(&between(PAGE, "style"))));
     let secure = if call.url.starts_with("https:") { "; Secure" } else { "" };
@@ -71,11 +69,7 @@ fn between(html: &str, element: &str) -> String {
 }
 
 /// The form: makes the user and says so in a page of MLflow's kind.
-pub async fn submit<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
-    call: &Call<S>,
-    caller: &Caller,
-) -> Result<Response<O::Stream>> {
+pub async fn submit<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let is_form = call.content_type.as_deref().is_some_and(|t| t.starts_with(FORM_TYPE));
     let fields = match &call.payload {
         Payload::Json(bytes, _) if is_form => Query::parse_form(bytes)?,
@@ -85,34 +79,34 @@ pub async fn submit<D: Database, O: Origin, S>(
     let field = fields.get("csrf_token").filter(|value| !value.is_empty());
     let token = field.or_else(|| header("x-csrftoken")).or_else(|| header("x-csrf-token"));
     let token = token.ok_or_else(|| bad("The CSRF token is missing."))?;
-    let html = add(gate, call, caller, token, &fields).await.map_err(|refusal| refusal.varying_on("Cookie"))?;
+    let html = add(admin, call, caller, token, &fields).await.map_err(|refusal| refusal.varying_on("Cookie"))?;
     let script = format!("script-src '{}'", hash_of(&between(&html, "script")));
     let mut response = page(html, &script);
     response.headers.append("Vary", "Cookie");
     Ok(response)
 }
 
-async fn add<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
+async fn add<D: Database, S>(
+    admin: &Admin<'_, D>,
     call: &Call<S>,
     caller: &Caller,
     token: &str,
     fields: &Query,
 ) -> Result<String> {
-    check_csrf(gate, call, caller, token)?;
+    check_csrf(admin, call, caller, token)?;
     if call.content_type.as_deref() != Some(FORM_TYPE) {
         return Err(Refusal::text("Invalid content type. Must be application/x-www-form-urlencoded"));
     }
     let (Some(username), Some(password)) = (fields.get("username"), fields.get("password")) else {
         return Err(bad(UNREADABLE));
     };
-    Ok(match users::add(gate, username, password).await? {
+    Ok(match users::add(admin, username, password).await? {
         Some(_) => alert("Successfully signed up user: ", username, "/"),
         None => alert("Username has already been taken: ", username, "/signup"),
     })
 }
 
-fn check_csrf<D, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller, given: &str) -> Result<()> {
+fn check_csrf<D, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller, given: &str) -> Result<()> {
     let cookie = call
         .headers
         .get("cookie")
@@ -123,11 +117,11 @@ fn check_csrf<D, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller, g
         return Err(bad("The CSRF token is invalid."));
     };
     let issued: u64 = issued.parse().map_err(|_| bad("The CSRF token is invalid."))?;
-    let expected = token(gate, caller, nonce, issued)?;
+    let expected = token(admin, caller, nonce, issued)?;
     if !bool::from(expected.as_bytes().ct_eq(given.as_bytes())) {
         return Err(bad("The CSRF token is invalid."));
     }
-    if gate.now.abs_diff(issued) > VALID_SECONDS {
+    if admin.authn.now.abs_diff(issued) > VALID_SECONDS {
         return Err(bad("The CSRF token has expired."));
     }
     if !bool::from(cookie.as_bytes().ct_eq(nonce.as_bytes())) {
@@ -142,11 +136,11 @@ fn check_csrf<D, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, caller: &Caller, g
     Ok(())
 }
 
-fn token<D, O>(gate: &Gate<'_, D, O>, caller: &Caller, nonce: &str, issued: u64) -> Result<String> {
+fn token<D>(admin: &Admin<'_, D>, caller: &Caller, nonce: &str, issued: u64) -> Result<String> {
     let unset = || {
         Refusal::mlflow(Code::TemporarilyUnavailable, "The sign-up page needs the secret SECRET_KEY, which is not set.")
     };
-    let key = gate.config.secret_key.as_ref().ok_or_else(unset)?;
+    let key = admin.config.secret_key.as_ref().ok_or_else(unset)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(|_| unset())?;
     mac.update(format!("csrf\0{}\0{nonce}\0{issued}", caller.username).as_bytes());
     Ok(format!("{nonce}.{issued}.{}", to_hex(&mac.finalize().into_bytes())))

@@ -2,18 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{flag, ok, parameter, text};
+use super::{Admin, ok};
 use crate::accounts::Database;
 use crate::accounts::tokens::{Created, MOST_TOKENS, Scope, TokenInfo};
 use crate::authn::token::{BYTES, Token};
 use crate::authz::{Caller, SignIn};
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
 use crate::http::Response;
 use crate::json::Json;
 use crate::password::to_hex;
 use crate::request::Call;
-use crate::upstream::Origin;
+use crate::request::input::{flag, parameter, text};
 
 const LONGEST_NAME: usize = 100;
 /// Ten years: longer is a typing error.
@@ -32,16 +31,12 @@ fn shown(token: &TokenInfo) -> Value {
 }
 
 /// `name`, and if wanted `expires_in_seconds`, `read_only`, `scope` and `kind`. The token itself is in this answer and never again.
-pub async fn create<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
-    call: &Call<S>,
-    caller: &Caller,
-) -> Result<Response<O::Stream>> {
+pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let name = text(call, "name")?;
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         return Err(Refusal::invalid(format!("The name of a token has 1 to {LONGEST_NAME} characters.")));
     }
-    let now = gate.seconds();
+    let now = admin.authn.seconds();
     let read_only = flag(call, "read_only")?;
     let info = TokenInfo {
         id: 0,
@@ -52,8 +47,8 @@ pub async fn create<D: Database, O: Origin, S>(
         expires_at: lifetime(call)?.map(|seconds| now + seconds),
         last_used_at: None,
     };
-    let (key, mut answer) = make(gate, kind(call)?)?;
-    match gate.accounts.create_token(caller.id, &key, &info).await? {
+    let (key, mut answer) = make(admin, kind(call)?)?;
+    match admin.accounts.create_token(caller.id, &key, &info).await? {
         Created::Done(id) => {
             answer.insert("token".to_owned(), shown(&TokenInfo { id, ..info }));
             Ok(ok(answer.into()))
@@ -68,10 +63,10 @@ pub async fn create<D: Database, O: Origin, S>(
 }
 
 /// What is stored to know it again, and what its owner is shown once.
-fn make<D, O>(gate: &Gate<'_, D, O>, kind: Kind) -> Result<(String, Map<String, Value>)> {
-    let failed = |because: &str| Refusal::fault(Code::InternalError, "The token cannot be made.", because);
+fn make<D>(admin: &Admin<'_, D>, kind: Kind) -> Result<(String, Map<String, Value>)> {
+    let failed = |because: &'static str| Refusal::fault(Code::InternalError, "The token cannot be made.", because);
     let mut random = [0; BYTES];
-    if !(gate.random)(&mut random) {
+    if !(admin.authn.random)(&mut random) {
         return Err(failed("no randomness"));
     }
     let mut answer = Map::new();
@@ -83,7 +78,7 @@ fn make<D, O>(gate: &Gate<'_, D, O>, kind: Kind) -> Result<(String, Map<String, 
         }
         Kind::AccessKey => {
             let id = format!("MLEA{}", to_hex(&random).get(..32).unwrap_or_default().to_ascii_uppercase());
-            let secret = gate.access_key_secret(&id);
+            let secret = admin.authn.access_key_secret(&id);
             let secret = secret.ok_or_else(|| Refusal::invalid("Access keys need a SECRET_KEY, and there is none."))?;
             answer.insert("access_key_id".to_owned(), id.clone().into());
             answer.insert("secret_access_key".to_owned(), secret.expose().into());
@@ -138,31 +133,23 @@ fn lifetime<S>(call: &Call<S>) -> Result<Option<i64>> {
 }
 
 /// One's own tokens, or for an administrator those of `username`.
-pub async fn list<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
-    call: &Call<S>,
-    caller: &Caller,
-) -> Result<Response<O::Stream>> {
+pub async fn list<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let username = call.query.get("username").unwrap_or(&caller.username);
     if username != caller.username && !caller.is_admin {
         return Err(Refusal::denied(format!("user {} asks for the tokens of another", caller.id)));
     }
-    let tokens: Vec<Value> = gate.accounts.tokens(username).await?.iter().map(shown).collect();
+    let tokens: Vec<Value> = admin.accounts.tokens(username).await?.iter().map(shown).collect();
     Ok(ok(json!({ "tokens": tokens })))
 }
 
 /// `token_id`: one's own, or for an administrator anybody's. What is not there and what is another's are the same.
-pub async fn delete<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
-    call: &Call<S>,
-    caller: &Caller,
-) -> Result<Response<O::Stream>> {
+pub async fn delete<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let id = match parameter(call, "token_id")? {
         Json::Number(text) | Json::Text(text) => text.parse::<i64>().ok(),
         _ => None,
     };
     let id = id.ok_or_else(|| Refusal::invalid("Invalid value for parameter 'token_id': an integer is expected."))?;
-    if gate.accounts.delete_token(id, caller).await? {
+    if admin.accounts.delete_token(id, caller).await? {
         Ok(ok(json!({})))
     } else {
         Err(Refusal::mlflow(Code::ResourceDoesNotExist, format!("Token with id={id} not found")))

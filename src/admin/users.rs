@@ -2,18 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{flag, no_user, not_text, ok, parameter, text};
+use super::{Admin, no_user, ok};
 use crate::accounts::{Database, Removal, User};
 use crate::authn::basic::{Credentials, LONGEST_USERNAME};
 use crate::authn::presented::Presented;
 use crate::authz::{Caller, Kind};
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
 use crate::http::Response;
 use crate::json::Json;
 use crate::request::Call;
+use crate::request::input::{flag, not_text, parameter, text};
 use crate::secret::Secret;
-use crate::upstream::Origin;
 
 const EMPTY: &str = "Username and password cannot be empty.";
 
@@ -34,7 +33,7 @@ fn full(user: &User) -> Value {
     })
 }
 
-pub async fn create<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     // MLflow up to 3.12 compares the whole field
     if call.content_type.as_deref() != Some("application/json") {
         return Err(Refusal::text("Invalid content type. Must be application/json"));
@@ -46,14 +45,14 @@ pub async fn create<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Cal
     }
     let username = username.text().ok_or_else(|| not_text("username"))?;
     let password = password.text().ok_or_else(|| not_text("password"))?;
-    let user = add(gate, username, password).await?.ok_or_else(|| {
+    let user = add(admin, username, password).await?.ok_or_else(|| {
         Refusal::mlflow(Code::ResourceAlreadyExists, format!("User (username={username}) already exists."))
     })?;
     Ok(ok(json!({ "user": full(&user) })))
 }
 
 /// Adds a user who is no administrator; `None` if the name is taken.
-pub async fn add<D: Database, O>(gate: &Gate<'_, D, O>, username: &str, password: &str) -> Result<Option<User>> {
+pub async fn add<D: Database>(admin: &Admin<'_, D>, username: &str, password: &str) -> Result<Option<User>> {
     if username.chars().nth(LONGEST_USERNAME).is_some() {
         let message = format!("Username must not be longer than {LONGEST_USERNAME} characters.");
         return Err(Refusal::invalid(message));
@@ -61,19 +60,19 @@ pub async fn add<D: Database, O>(gate: &Gate<'_, D, O>, username: &str, password
     if username.is_empty() || password.is_empty() {
         return Err(Refusal::text(EMPTY));
     }
-    let hash = gate.hash_new(password)?;
-    let id = gate.accounts.create_user(username, &hash).await?;
+    let hash = admin.authn.hash_new(password)?;
+    let id = admin.accounts.create_user(username, &hash).await?;
     Ok(id.map(|id| User { id, username: username.to_owned(), is_admin: false, grants: Default::default() }))
 }
 
-pub async fn get<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let username = text(call, "username")?;
-    let user = gate.accounts.user(&username).await?.ok_or_else(|| no_user(&username))?;
+    let user = admin.accounts.user(&username).await?.ok_or_else(|| no_user(&username))?;
     Ok(ok(json!({ "user": full(&user) })))
 }
 
-pub async fn list<D: Database, O: Origin>(gate: &Gate<'_, D, O>) -> Result<Response<O::Stream>> {
-    let users = gate.accounts.users().await?;
+pub async fn list<D: Database, S>(admin: &Admin<'_, D>) -> Result<Response<S>> {
+    let users = admin.accounts.users().await?;
     let users: Vec<Value> = users
         .iter()
         .map(|user| json!({ "id": user.id, "username": user.username, "is_admin": user.is_admin, "roles": [] }))
@@ -89,27 +88,29 @@ pub fn current<S>(caller: &Caller) -> Response<S> {
 /// The 12 characters hold here too: MLflow 3.3 took any password (CVE-2025-11200). `null` changes nothing.
 /// Whoever changes the own password gives the current one, if that is configured, and ends the own tokens with
 /// `end_tokens`. A password that an administrator sets ends those of the user: whoever had the old one may have made some.
-pub async fn update_password<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
+pub async fn update_password<D: Database, S>(
+    admin: &Admin<'_, D>,
     call: &Call<S>,
     caller: &Caller,
-) -> Result<Response<O::Stream>> {
+) -> Result<Response<S>> {
     let username = text(call, "username")?;
     let is_own = username == caller.username;
-    if is_own && gate.config.require_current_password {
-        check_current(gate, call, &username).await?;
+    if is_own && admin.config.require_current_password {
+        check_current(admin, call, &username).await?;
     }
     let end_tokens = flag(call, "end_tokens")? || !is_own;
     let found = match parameter(call, "password")? {
-        Json::Null => gate.accounts.has_user(&username).await?,
-        Json::Text(password) => gate.accounts.set_password(&username, &gate.hash_new(&password)?, end_tokens).await?,
+        Json::Null => admin.accounts.has_user(&username).await?,
+        Json::Text(password) => {
+            admin.accounts.set_password(&username, &admin.authn.hash_new(&password)?, end_tokens).await?
+        }
         _ => return Err(not_text("password")),
     };
     if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
 }
 
 /// MLflow's three rules of 3.13. A wrong one is a guess like any other, and counts as one.
-async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>, username: &str) -> Result<()> {
+async fn check_current<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, username: &str) -> Result<()> {
     let current = match parameter(call, "current_password") {
         Ok(Json::Text(current)) => Secret::new(current),
         _ => return Err(Refusal::invalid("Current password is required when changing your own password.")),
@@ -118,8 +119,8 @@ async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>,
         return Err(Refusal::invalid("New password must differ from the current password."));
     }
     let presented = Presented::Password(Credentials { username: username.to_owned(), password: current });
-    let login = gate.state.verified.borrow().fingerprint(&presented);
-    match gate.sign_in(&presented, login, call.headers.get("cf-connecting-ip"), &[]).await {
+    let login = admin.authn.memory.verified.borrow().fingerprint(&presented);
+    match admin.authn.sign_in(&presented, login, call.headers.get("cf-connecting-ip"), &[]).await {
         Err(refusal) if refusal.is_unauthenticated() => Err(Refusal::invalid("Current password does not match.")),
         Err(refusal) => Err(refusal),
         Ok(_) => Ok(()),
@@ -127,10 +128,7 @@ async fn check_current<D: Database, O, S>(gate: &Gate<'_, D, O>, call: &Call<S>,
 }
 
 /// Real booleans, and 0 and 1 as SQLAlchemy takes them. `null` changes nothing.
-pub async fn update_admin<D: Database, O: Origin, S>(
-    gate: &Gate<'_, D, O>,
-    call: &Call<S>,
-) -> Result<Response<O::Stream>> {
+pub async fn update_admin<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let username = text(call, "username")?;
     let is_admin = match parameter(call, "is_admin")? {
         Json::Null => None,
@@ -139,16 +137,16 @@ pub async fn update_admin<D: Database, O: Origin, S>(
         _ => return Err(Refusal::invalid("Invalid value for parameter 'is_admin': a boolean is expected.")),
     };
     let outcome = match is_admin {
-        None if gate.accounts.has_user(&username).await? => Removal::Done,
+        None if admin.accounts.has_user(&username).await? => Removal::Done,
         None => Removal::NoUser,
-        Some(is_admin) => gate.accounts.set_admin(&username, is_admin).await?,
+        Some(is_admin) => admin.accounts.set_admin(&username, is_admin).await?,
     };
     removed(outcome, &username)
 }
 
-pub async fn delete<D: Database, O: Origin, S>(gate: &Gate<'_, D, O>, call: &Call<S>) -> Result<Response<O::Stream>> {
+pub async fn delete<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let username = text(call, "username")?;
-    removed(gate.accounts.delete_user(&username).await?, &username)
+    removed(admin.accounts.delete_user(&username).await?, &username)
 }
 
 fn removed<S>(outcome: Removal, username: &str) -> Result<Response<S>> {

@@ -1,19 +1,19 @@
 //! The first administrator.
 
+use super::Authenticator;
 use crate::accounts::Database;
 use crate::config::DEFAULT_PASSWORD;
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
 
-impl<D: Database, O> Gate<'_, D, O> {
+impl<D: Database> Authenticator<'_, D> {
     /// Closed until there is an administrator: the first one is made here, once, from the configuration.
     pub async fn open(&self) -> Result<()> {
-        if self.state.has_users.get() {
+        if self.memory.has_users.get() {
             return Ok(());
         }
         self.accounts.0.to_primary(); // a replica that lags could have nobody
         let stored = self.accounts.common_method().await?;
-        self.state.learn_common_method(stored.as_deref(), self.now);
+        self.memory.learn_common_method(stored.as_deref(), self.now);
         if stored.is_none() {
             let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
             let Some(password) = &self.config.admin_password else {
@@ -35,7 +35,7 @@ impl<D: Database, O> Gate<'_, D, O> {
             let hash = self.hash(password)?;
             self.accounts.create_first_admin(&self.config.admin_username, &hash).await?;
         }
-        self.state.has_users.set(true);
+        self.memory.has_users.set(true);
         Ok(())
     }
 }

@@ -4,8 +4,10 @@ pub mod access_jwt;
 pub mod basic;
 mod bootstrap;
 pub mod edge;
-mod identify;
+pub mod identify;
 pub mod lockout;
+pub mod memory;
+mod passwords;
 pub mod presented;
 pub mod sigv4;
 pub mod token;
@@ -16,17 +18,18 @@ use std::rc::Rc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::accounts::Database;
 use crate::accounts::login_failures::{Claimed, Verdict};
+use crate::accounts::{Accounts, Database};
 use crate::authz::{Caller, Grants, Resource, SignIn};
-use crate::config::DEFAULT_PASSWORD;
+use crate::config::{Config, DEFAULT_PASSWORD};
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
 use crate::password::{PasswordHash, to_hex};
 use crate::request::{Call, split_url};
 use crate::secret::Secret;
 use access_jwt::{Assertion, RsaKey, Why};
 use basic::Credentials;
+use edge::Edge;
+use memory::SignIns;
 use presented::Presented;
 use sigv4::{Authorization, Signed};
 use verified::Fingerprint;
@@ -59,7 +62,23 @@ impl SignedIn {
     }
 }
 
-impl<D: Database, O> Gate<'_, D, O> {
+/// The stage that finds out who asks.
+pub struct Authenticator<'a, D> {
+    /// The operator's configuration.
+    pub config: &'a Config,
+    /// Users and their tokens.
+    pub accounts: &'a Accounts<D>,
+    /// What the platform does for a sign-in.
+    pub edge: &'a dyn Edge,
+    /// What this isolate remembers of sign-ins.
+    pub memory: &'a SignIns,
+    /// Seconds since 1970.
+    pub now: u64,
+    /// Fills a buffer with random bytes; `false` if the platform has none.
+    pub random: fn(&mut [u8]) -> bool,
+}
+
+impl<D: Database> Authenticator<'_, D> {
     /// Identifies the caller, at this address as the platform tells it, and brings the grants on the wanted resources:
     /// one statement.
     pub async fn sign_in(
@@ -69,7 +88,7 @@ impl<D: Database, O> Gate<'_, D, O> {
         address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<(Caller, Grants)> {
-        let asked_after = self.state.verified.borrow().changes();
+        let asked_after = self.memory.verified.borrow().changes();
         let found = match presented {
             // a token costs no password hash and knows no lock: nobody guesses 192 bits
             Presented::Token(token, username) => self.by_key(&token.hash(), username.as_deref(), wanted).await,
@@ -81,7 +100,7 @@ impl<D: Database, O> Gate<'_, D, O> {
                 self.by_name(&email.map_err(Refusal::unauthenticated)?, wanted).await
             }
         };
-        let mut verified = self.state.verified.borrow_mut();
+        let mut verified = self.memory.verified.borrow_mut();
         match (&found, login) {
             (Ok(found), Some(login)) => {
                 verified.remember(login, found, self.now, self.config.auth_cache_ttl_seconds.into(), asked_after);
@@ -120,17 +139,17 @@ impl<D: Database, O> Gate<'_, D, O> {
     /// While keys are known, one fetch is under way at most and the others go on with what is known. Before that each
     /// request has to fetch, since the runtime lets no request wait for another's answer.
     async fn access_keys(&self, team: &str, oldest: u64) -> Rc<Vec<RsaKey>> {
-        let known = self.state.access_keys.borrow().clone();
+        let known = self.memory.access_keys.borrow().clone();
         let is_cold = known.keys.is_empty() && known.under_way < MOST_COLD_FETCHES;
         let is_young = known.fetched_at + oldest > self.now || known.tried_at + KEYS_AT_LEAST > self.now;
         if is_young || (known.under_way > 0 && !is_cold) {
             return known.keys;
         }
-        let fetching = self.state.begin_fetch(self.now);
+        let fetching = self.memory.begin_fetch(self.now);
         let document = self.edge.access_keys(team).await;
         drop(fetching);
         let keys = document.and_then(|document| access_jwt::keys(&document).ok()).map(Rc::new);
-        let mut state = self.state.access_keys.borrow_mut();
+        let mut state = self.memory.access_keys.borrow_mut();
         state.tried_at = self.now;
         if let Some(keys) = keys {
             state.keys = keys;
@@ -150,7 +169,7 @@ impl<D: Database, O> Gate<'_, D, O> {
 
     /// The owner of a token by its hash, or of an access key by its id.
     async fn by_key(&self, key: &str, username: Option<&str>, wanted: &[Resource]) -> Result<SignedIn> {
-        let refused = |because: &str| Err(Refusal::unauthenticated(because));
+        let refused = |because: &'static str| Err(Refusal::unauthenticated(because));
         let now = self.seconds();
         let Some(owner) = self.accounts.identify_token(key, wanted).await? else {
             return refused("no such token: it was revoked, or never was");
@@ -178,8 +197,8 @@ impl<D: Database, O> Gate<'_, D, O> {
         wanted: &[Resource],
     ) -> Result<SignedIn> {
         let is_verified =
-            |stored: &PasswordHash| login.is_some_and(|login| self.state.verified.borrow_mut().knows(&login, stored));
-        if login.is_some_and(|login| self.state.verified.borrow().remembers(&login))
+            |stored: &PasswordHash| login.is_some_and(|login| self.memory.verified.borrow_mut().knows(&login, stored));
+        if login.is_some_and(|login| self.memory.verified.borrow().remembers(&login))
             && let Some((caller, stored, grants)) = self.accounts.identify(&credentials.username, wanted).await?
             && is_verified(&stored)
         {
@@ -194,11 +213,11 @@ impl<D: Database, O> Gate<'_, D, O> {
         let (now, policy) = (self.seconds(), lockout::policy(self.config));
         let nonce = self.nonce()?;
         let attempt = lockout::attempt(credentials, login, address, self.config.secret_key.as_ref(), to_hex(&nonce));
-        let asks_method = self.state.is_common_method_old(self.now);
+        let asks_method = self.memory.is_common_method_old(self.now);
         let Claimed { user, verdict, common_method } =
             self.accounts.claim(&attempt, wanted, &policy, now, asks_method).await?;
         if asks_method {
-            self.state.learn_common_method(common_method.as_deref(), self.now);
+            self.memory.learn_common_method(common_method.as_deref(), self.now);
         }
         match verdict {
             Verdict::Claimed => {}
@@ -247,21 +266,21 @@ impl<D: Database, O> Gate<'_, D, O> {
     }
 }
 
-impl<D, O> Gate<'_, D, O> {
+impl<D> Authenticator<'_, D> {
     /// Whether a stored hash is of this password. One that cannot be computed costs what an unknown name does.
     pub fn verifies(&self, password: &Secret, stored: &PasswordHash) -> bool {
         let Some(method) = stored.method() else {
             self.hash_dummy(password);
             return false;
         };
-        self.state.count_hash(method);
+        self.memory.count_hash(method);
         stored.verifies(password, self.edge.scrypt())
     }
 
     /// Computes a hash for nobody, by the method of most that are stored.
     fn hash_dummy(&self, password: &Secret) {
-        let method = self.state.common_method().unwrap_or(self.config.password_hash);
-        self.state.count_hash(method);
+        let method = self.memory.common_method().unwrap_or(self.config.password_hash);
+        self.memory.count_hash(method);
         method.hash_dummy(password, self.edge.scrypt());
     }
 

@@ -11,9 +11,12 @@
 //! A grant on the resource decides, also when it is lower than the default (MLflow 3.3); with none the default
 //! does. Administrators pass.
 
+mod permit;
+
 use std::collections::BTreeMap;
 
 use crate::error::{Refusal, Result};
+pub use permit::{Denial, Held, Permit, Permitted, Question, Reason, Requirement, decide, may_read};
 
 /// What a route wants to do to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,27 +224,6 @@ impl SignIn {
             Self::Token | Self::ReadOnlyToken => false,
         }
     }
-}
-
-/// Decides one demand. The refusal says in the log who lacked what.
-pub fn decide(
-    caller: &Caller,
-    grants: &Grants,
-    default: Permission,
-    capability: Capability,
-    resource: &Resource,
-) -> Result<()> {
-    let level = grants.level(resource, default);
-    if caller.is_admin || level.allows(capability) {
-        return Ok(());
-    }
-    Err(Refusal::denied(format!(
-        "user {} holds {} on {} {}, {capability:?} is needed",
-        caller.id,
-        level.as_str(),
-        resource.kind.as_str(),
-        resource.id
-    )))
 }
 
 #[cfg(test)]

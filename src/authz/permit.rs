@@ -3,19 +3,19 @@
 //! **A response leaves the gate only as [`Permitted`], and only a [`Permit`] makes one.** A permit is what [`decide`] gives,
 //! and nothing else can make one:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! use mlflow_edge_auth::authz::{Permit, Reason};
 //! let permit = Permit { username: None, reason: Reason::Public };
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! use mlflow_edge_auth::authz::Permitted;
 //! let response = Permitted { value: "an answer", reason: todo!() };
 //! ```
 //!
 //! A new way to answer a route does not compile before every place has said what it means by it:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0004
 //! use mlflow_edge_auth::routes::Answer;
 //! fn needs_the_origin(answer: Answer) -> bool {
 //!     match answer {

@@ -1,22 +1,26 @@
 //! Which experiment a run, a trace or a dataset belongs to. The origin knows.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-pub mod prefetch;
+pub mod authorizer;
+mod prefetch;
 
-use crate::accounts::Database;
 use crate::authz::Resource;
+use crate::bounded::{Bounded, Weigh};
+use crate::config::Config;
 use crate::error::{Refusal, Result};
-use crate::gate::Gate;
-use crate::http::{Body, Headers, Method};
+use crate::http::Method;
 use crate::json::Json;
 use crate::mlflow::uri::{ArtifactLocation, is_inside};
 use crate::request::Subject;
 use crate::request::path::percent_encode;
 use crate::routes::Part;
-use crate::upstream::{Origin, OriginRequest, collect, headers, unusable};
+use crate::upstream::proxy::Proxy;
+use crate::upstream::{Origin, collect, unusable};
 
 /// What a request needs beside look-ups: D1, the data centre's cache, the origin.
 const OTHER_SUBREQUESTS: u32 = 10;
@@ -61,13 +65,47 @@ pub fn stays(part: Part) -> bool {
     !matches!(part, Part::Dataset | Part::Trace)
 }
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
+/// The parents that an isolate remembers.
+pub type Parents = RefCell<Bounded<(Part, String), Parent>>;
+
+const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+/// An id of 32 digits with the place of its artifacts takes a few hundred bytes.
+const PARENTS_BYTES: usize = 8 * 1024 * 1024;
+
+/// An empty memory.
+pub fn no_parents() -> Parents {
+    RefCell::new(Bounded::new(PARENTS, PARENTS_BYTES))
+}
+
+impl Weigh for (Part, String) {
+    fn weight(&self) -> usize {
+        self.1.len()
+    }
+}
+
+impl Weigh for Parent {
+    fn weight(&self) -> usize {
+        self.artifact_uri.len() + self.experiments.iter().map(|experiment| experiment.id.len()).sum::<usize>()
+    }
+}
+
+/// The stage that finds out what a request is about.
+pub struct Owners<'a, O: Origin> {
+    /// The way to the origin.
+    pub proxy: &'a Proxy<'a, O>,
+    /// The operator's configuration.
+    pub config: &'a Config,
+    /// What this isolate remembers.
+    pub parents: &'a Parents,
+}
+
+impl<O: Origin> Owners<'_, O> {
     /// The resource that a subject is about if no look-up is needed to know it.
     pub fn known(&self, subject: &Subject) -> Option<Resource> {
         match subject {
             Subject::Known(resource) => Some(resource.clone()),
             Subject::Part(part, id) => {
-                let mut parents = self.state.parents.borrow_mut();
+                let mut parents = self.parents.borrow_mut();
                 parents.get(&(*part, id.clone())).and_then(|parent| parent.experiments.first()).cloned()
             }
             _ => None,
@@ -197,7 +235,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     /// Looks a parent up, or remembers it. `None` if the origin does not know the part.
     pub async fn parent(&self, part: Part, id: &str, cached: bool) -> Result<Option<Parent>> {
         let key = (part, id.to_owned());
-        if let Some(parent) = self.state.parents.borrow_mut().get(&key) {
+        if let Some(parent) = self.parents.borrow_mut().get(&key) {
             return Ok(Some(parent.clone()));
         }
         if !is_segment(id) {
@@ -207,7 +245,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             && cached
             && let Some(parent) = self.recall(part, id).await
         {
-            self.state.parents.borrow_mut().put(key, parent.clone());
+            self.parents.borrow_mut().put(key, parent.clone());
             return Ok(Some(parent));
         }
         for (_, before, after, object, experiment) in QUESTIONS.iter().filter(|(of, ..)| *of == part) {
@@ -216,9 +254,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             let parent = parent_in(object, experiment)?;
             if stays(part) {
                 if cached {
-                    self.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
+                    self.proxy.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
                 }
-                self.state.parents.borrow_mut().put(key, parent.clone());
+                self.parents.borrow_mut().put(key, parent.clone());
             }
             return Ok(Some(parent));
         }
@@ -227,7 +265,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
 
     /// What the data centre remembers; only what this gate wrote is read.
     async fn recall(&self, part: Part, id: &str) -> Option<Parent> {
-        let fact = self.origin.recall(&cache_key(part, id)).await?;
+        let fact = self.proxy.origin.recall(&cache_key(part, id)).await?;
         parent_in(&Json::parse(&fact).ok()?, ID).ok().filter(|parent| parent.experiments.len() == 1)
     }
 
@@ -235,15 +273,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     async fn traces(&self, ids: &[&str]) -> Result<Option<BTreeMap<String, Vec<Resource>>>> {
         let mut question = Json::Object(Vec::new());
         question.set("trace_ids", Json::List(ids.iter().map(|id| Json::Text((*id).to_owned())).collect()));
-        let mut incoming = Headers::default();
-        incoming.append("Content-Type", "application/json");
-        let request = OriginRequest {
-            method: Method::Post,
-            target: "/api/3.0/mlflow/traces/batchGetInfos".to_owned(),
-            headers: headers::to_origin(&incoming, self.config, None),
-            body: Body::Bytes(question.compact().into_bytes()),
-        };
-        let response = self.origin.send(request).await?;
+        let target = "/api/3.0/mlflow/traces/batchGetInfos";
+        let response = self.proxy.ask(Method::Post, target, Some(question), None).await?;
         if matches!(response.status, 404 | 405) {
             return Ok(None);
         }
@@ -262,9 +293,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
 
     /// Asks the origin; `None` is 404.
     async fn ask(&self, target: String) -> Result<Option<Json>> {
-        let headers = headers::to_origin(&Headers::default(), self.config, None);
-        let request = OriginRequest { method: Method::Get, target: target.clone(), headers, body: Body::Empty };
-        let response = self.origin.send(request).await?;
+        let response = self.proxy.ask(Method::Get, target.as_str(), None, None).await?;
         match response.status {
             200 => Ok(Some(read_json(&collect(response.body).await?)?)),
             404 => Ok(None),
@@ -278,7 +307,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             && stays(part)
             && is_segment(id)
         {
-            self.state.parents.borrow_mut().put((part, id.to_owned()), parent);
+            self.parents.borrow_mut().put((part, id.to_owned()), parent);
         }
     }
 }

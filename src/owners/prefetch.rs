@@ -6,41 +6,29 @@
 
 use futures_util::future::join_all;
 
-use super::{MOST_CACHED, stays};
-use crate::accounts::Database;
+use super::{MOST_CACHED, Owners, stays};
 use crate::authz::{Caller, Grants, SignIn};
-use crate::gate::Gate;
 use crate::request::{Call, Demand, Subject};
-use crate::routes::{Need, Then};
-use crate::upstream::{Answer, Origin};
+use crate::routes::{Answer, Requires, Route};
+use crate::upstream::Origin;
 
-/// A request that is on its way, in the name of this user.
-pub struct Early<S> {
-    /// Who the origin was told it is.
-    pub username: String,
-    /// What it will say.
-    pub answer: Answer<S>,
-}
-
-impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Sends a read that [`Gate::forward`] would send unchanged, if `caller` with these grants may have it. The answer
-    /// waits there for the decision.
-    pub fn begin(&self, call: &mut Call<O::Stream>, demands: &[Demand], caller: &Caller, grants: &Grants) {
+impl<O: Origin> Owners<'_, O> {
+    /// Sends a read that would go to the origin as it is, if `caller` with these grants may have it, and learns whose the
+    /// few parts are that the request names, so that the decision finds them known.
+    pub async fn prefetch(&self, call: &mut Call<O::Stream>, demands: &[Demand], caller: &Caller, grants: &Grants) {
         let is_unknown = demands.iter().any(|demand| self.known(&demand.subject).is_none());
-        let may_be_asked = !is_unknown || (is_judged(call) && self.is_to_be_judged(call, demands));
+        let may_be_asked = !is_unknown || (is_by_response(call) && self.is_to_be_told(call, demands));
         if is_plain_read(call) && may_be_asked && self.would_do(demands, caller, grants) {
-            let username = caller.username.clone();
-            let answer = self.origin.send(self.outgoing(call, Some(&username)));
-            call.early = Some(Early { username, answer });
+            self.proxy.begin(caller, call);
         }
+        self.look_ahead(call, demands, caller).await;
     }
 
-    /// Learns whose the few parts are that the request names, so that the decision finds them known. What fails is
-    /// asked for again by the decision, and is a refusal then.
-    pub async fn look_ahead(&self, call: &Call<O::Stream>, demands: &[Demand], caller: &Caller) {
+    /// What fails is asked for again by the decision, and is a refusal then.
+    async fn look_ahead(&self, call: &Call<O::Stream>, demands: &[Demand], caller: &Caller) {
         let is_in_vain = caller.is_admin || (caller.sign_in == SignIn::ReadOnlyToken && !call.reads());
-        if is_in_vain || is_judged(call) {
-            return; // of what is judged, the answer will tell
+        if is_in_vain || is_by_response(call) {
+            return; // the answer will tell
         }
         let parts = demands.iter().filter(|demand| self.known(&demand.subject).is_none());
         let parts = parts.filter_map(|demand| match &demand.subject {
@@ -55,16 +43,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 }
 
-fn is_judged<S>(call: &Call<S>) -> bool {
-    call.row.is_some_and(|row| matches!(row.then, Then::Judge(_)))
+fn is_by_response<S>(call: &Call<S>) -> bool {
+    call.row.is_some_and(|row| matches!(row.answer, Answer::ByResponse(_)))
 }
 
 /// Whether it only reads, and goes to the origin as it is.
 fn is_plain_read<S>(call: &Call<S>) -> bool {
-    call.method.is_safe()
-        && call.row.is_some_and(|row| {
-            matches!(row.need, Need::All(_))
-                && matches!(row.then, Then::Forward | Then::Stream | Then::Judge(_) | Then::Learn(..))
-                && row.reads()
-        })
+    let goes_as_it_is = |row: &Route| matches!(row.requires, Requires::All(_)) && row.is_decided_at_once();
+    call.method.is_safe() && call.row.is_some_and(|row| goes_as_it_is(row) && row.reads())
 }

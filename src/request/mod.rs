@@ -4,6 +4,7 @@
 //! body is read by the message that MLflow has for it and written for that message ([`message`]).
 
 pub mod graphql;
+pub mod input;
 pub mod message;
 pub mod otlp;
 pub mod path;
@@ -17,8 +18,7 @@ use crate::config::Config;
 use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
 use crate::json::{Json, Limits, Wanted};
-use crate::owners::prefetch::Early;
-use crate::routes::{self, Found, Need, Row, Then};
+use crate::routes::{self, Answer, Body, Found, Requires, Route};
 use query::Query;
 pub use subject::{Demand, Subject};
 
@@ -62,13 +62,13 @@ impl Target {
     }
 
     /// The row of method and path.
-    pub fn row(&self) -> Option<&'static Row> {
+    pub fn row(&self) -> Option<&'static Route> {
         self.found.as_ref()?.row(self.method)
     }
 
     /// Whether nobody has to log in for it.
     pub fn is_public(&self) -> bool {
-        self.row().is_some_and(|row| matches!(row.need, Need::Nobody))
+        self.row().is_some_and(|row| matches!(row.requires, Requires::Public))
     }
 
     /// Reads what the row wants to know of the rest, up to the limit. The method must be one that the row's path has.
@@ -87,8 +87,8 @@ impl Target {
         }
         let is_looked_at = match self.row() {
             _ if self.method.is_safe() => false,
-            Some(Row { then: Then::Stream, .. }) | None => held && request.body.is_some(),
-            Some(_) => true,
+            _ if is_passed_on(self.row()) => held && request.body.is_some(),
+            _ => true,
         };
         let mut bytes = Vec::new();
         let mut rest = request.body.take().filter(|_| !self.method.is_safe());
@@ -117,7 +117,7 @@ impl<S: ByteStream> Arriving<S> {
     /// cheap: it takes ten times the work of JSON for each byte.
     pub fn is_cheap(&self) -> bool {
         let is_packed = self.request.headers.get("content-encoding").is_some();
-        let is_graphql = matches!(self.target.row(), Some(Row { then: Then::GraphQl, .. }));
+        let is_graphql = self.target.row().is_some_and(|row| row.body == Body::GraphQl);
         let is_empty = self.rest.is_none() && self.bytes.is_empty();
         !self.is_looked_at || is_empty || (self.rest.is_none() && !is_packed && !is_graphql)
     }
@@ -136,18 +136,22 @@ impl<S: ByteStream> Arriving<S> {
                 return Err(unread(StreamError::TooLarge(limit)));
             }
         }
-        let is_passed_on = matches!(row, Some(Row { then: Then::Stream, .. }) | None);
-        let received = (held && is_looked_at && !is_passed_on).then(|| bytes.clone());
-        let payload = match row {
+        let received = (held && is_looked_at && !is_passed_on(row)).then(|| bytes.clone());
+        let payload = match row.map_or(Body::Stream, |row| row.body) {
             _ if target.method.is_safe() => Payload::None,
-            Some(Row { then: Then::Stream, .. }) | None if is_looked_at => Payload::Held(bytes),
-            Some(Row { then: Then::Stream, .. }) | None => rest.map_or(Payload::None, Payload::Stream),
-            Some(Row { then: Then::Spans, .. }) => {
+            Body::None => Payload::None,
+            Body::Stream if is_looked_at => Payload::Held(bytes),
+            Body::Stream => rest.map_or(Payload::None, Payload::Stream),
+            Body::Otlp => {
                 let spans = otlp::read(bytes, &request.headers, limit)?;
                 content_type = Some(spans.media_type.to_owned());
                 Payload::Json(spans.body, Ok(spans.outline))
             }
-            Some(row) => read_json(bytes, row, content_type.as_deref())?,
+            Body::Form => Payload::Json(bytes, Err(Unreadable::WrongType)),
+            Body::Json | Body::GraphQl => match row {
+                Some(row) => read_json(bytes, row, content_type.as_deref())?,
+                None => Payload::None,
+            },
         };
         let Target { method, path, query, found } = target;
         Ok(Call {
@@ -161,7 +165,6 @@ impl<S: ByteStream> Arriving<S> {
             content_type,
             payload,
             received,
-            early: None,
         })
     }
 }
@@ -169,7 +172,7 @@ impl<S: ByteStream> Arriving<S> {
 /// A canonical request.
 pub struct Call<S> {
     /// The row that governs it.
-    pub row: Option<&'static Row>,
+    pub row: Option<&'static Route>,
     /// The method.
     pub method: Method,
     /// The decoded path.
@@ -187,8 +190,6 @@ pub struct Call<S> {
     pub payload: Payload<S>,
     /// The body as it arrived, if a signature covers it and it was read.
     received: Option<Vec<u8>>,
-    /// The answer that the origin was asked for already.
-    pub early: Option<Early<S>>,
 }
 
 /// A body, read as far as the row wants.
@@ -217,7 +218,7 @@ impl<S> Call<S> {
     /// Whether it changes nothing.
     pub fn reads(&self) -> bool {
         match self.row {
-            Some(Row { need: Need::GraphQl, .. }) => {
+            Some(Route { requires: Requires::GraphQl, .. }) => {
                 self.json().and_then(graphql::read).is_ok_and(|document| document.reads)
             }
             Some(row) => row.reads(),
@@ -241,7 +242,7 @@ impl<S> Call<S> {
 
     /// Whether what goes to the origin are spans in OTLP, unpacked.
     pub fn has_spans(&self) -> bool {
-        matches!(self.row, Some(Row { then: Then::Spans, .. }))
+        self.row.is_some_and(|row| row.body == Body::Otlp)
     }
 
     /// Whether the path is one of those that are answered here.
@@ -278,6 +279,14 @@ impl<S> Call<S> {
     }
 }
 
+/// Whether nothing of the body has to be known.
+fn is_passed_on(row: Option<&Route>) -> bool {
+    match row.map_or(Body::Stream, |row| row.body) {
+        Body::None | Body::Stream => true,
+        Body::Json | Body::Otlp | Body::GraphQl | Body::Form => false,
+    }
+}
+
 fn unread(error: StreamError) -> Refusal {
     match error {
         StreamError::TooLarge(limit) => {
@@ -288,9 +297,9 @@ fn unread(error: StreamError) -> Refusal {
 }
 
 /// Reads a body of JSON. MLflow looks at the media type of a POST or PUT alone; any other body is JSON to it.
-fn read_json<S>(bytes: Vec<u8>, row: &'static Row, content_type: Option<&str>) -> Result<Payload<S>> {
+fn read_json<S>(bytes: Vec<u8>, row: &'static Route, content_type: Option<&str>) -> Result<Payload<S>> {
     let is_json = content_type.is_some_and(is_json_type);
-    if matches!(row.then, Then::Serve(_)) {
+    if matches!(row.answer, Answer::Local(_)) {
         let reading = if is_json { read_object(&bytes) } else { Err(Unreadable::WrongType) };
         return Ok(Payload::Json(bytes, reading));
     }
@@ -310,7 +319,7 @@ fn read_json<S>(bytes: Vec<u8>, row: &'static Row, content_type: Option<&str>) -
         _ => None,
     };
     let bytes = inner.unwrap_or(bytes);
-    if matches!(row.need, Need::GraphQl) {
+    if row.body == Body::GraphQl {
         return match read_object(&bytes) {
             Ok(object) => Ok(Payload::Json(bytes, Ok(object))),
             Err(_) => Err(not_an_object()),

@@ -8,7 +8,7 @@ use super::query::Query;
 use crate::error::{Refusal, Result};
 use crate::json::Wanted;
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
-use crate::routes::{Claim, Count, Need, Row, TABLE, Then};
+use crate::routes::{Answer, Claim, Count, Requires, Route, TABLE};
 
 /// The fields that are looked at beside those of the row: the run and the logged model of a location, and the name that
 /// a settlement is about.
@@ -37,15 +37,15 @@ enum Reader {
 }
 
 impl Shape {
-    fn new(row: &Row) -> Self {
-        let claims = match row.need {
-            Need::All(claims) => claims,
+    fn new(row: &Route) -> Self {
+        let claims = match row.requires {
+            Requires::All(claims) => claims,
             _ => &[],
         };
         let steps = || claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
-        let beside = BESIDE.iter().chain(if matches!(row.then, Then::Filter(_)) { OF_A_SEARCH } else { &[] });
+        let beside = BESIDE.iter().chain(if matches!(row.answer, Answer::FilterRows(_)) { OF_A_SEARCH } else { &[] });
         let names = || steps().chain(beside.clone().copied());
-        let is_built_whole = matches!(row.then, Then::Filter(_) | Then::Narrow);
+        let is_built_whole = matches!(row.answer, Answer::FilterRows(_) | Answer::RestrictIds);
         let reader = match messages::of_route(row.method.as_str(), &nameless(row.path)) {
             Some(message) => Reader::Protobuf(message),
             None => Reader::Python(message_of(claims)),
@@ -103,7 +103,7 @@ impl Shape {
 }
 
 /// Returns the shape of the requests of a row of the table.
-pub fn of(row: &'static Row) -> &'static Shape {
+pub fn of(row: &'static Route) -> &'static Shape {
     static SHAPES: OnceLock<BTreeMap<(&str, &str), Shape>> = OnceLock::new();
     static NONE: OnceLock<Shape> = OnceLock::new();
     let shapes = SHAPES.get_or_init(|| {
@@ -152,10 +152,13 @@ fn message_of(claims: &[Claim]) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::Body;
 
-    fn rows() -> impl Iterator<Item = &'static Row> {
-        let is_read = |row: &&Row| {
-            !matches!(row.then, Then::Stream | Then::Spans | Then::Serve(_) | Then::Cache | Then::Conceal(_))
+    fn rows() -> impl Iterator<Item = &'static Route> {
+        let is_read = |row: &&Route| {
+            let is_origins =
+                !matches!(row.answer, Answer::Local(_) | Answer::CachePublic | Answer::EmptyUnlessAdmin(_));
+            is_origins && matches!(row.body, Body::Json | Body::None)
         };
         TABLE.iter().copied().flatten().filter(is_read)
     }
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn each_field_of_a_row_is_in_its_message_or_in_the_path() {
         for row in rows() {
-            let Need::All(claims) = row.need else { continue };
+            let Requires::All(claims) = row.requires else { continue };
             for claim in claims {
                 let (_, field) = claim.parts();
                 let known = |path: &&&str| {

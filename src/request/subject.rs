@@ -1,12 +1,12 @@
 //! What a request is about.
 
 use super::path::canonical_artifact;
-use super::{Call, Row, graphql};
+use super::{Call, graphql};
 use crate::authz::{Capability, Resource};
 use crate::error::{Refusal, Result};
 use crate::json::Json;
 use crate::mlflow::uri::{ArtifactLocation, SourceUri};
-use crate::routes::{Names, Need, Part};
+use crate::routes::{Names, Part, Requires, Route};
 
 /// A capability on something.
 #[derive(Clone, Debug)]
@@ -55,8 +55,8 @@ impl<S> Call<S> {
     /// Everything that the row demands, field by field, as what it is about.
     pub fn demands(&self) -> Result<Vec<Demand>> {
         let claims = match self.row {
-            Some(Row { need: Need::All(claims), .. }) => claims,
-            Some(Row { need: Need::GraphQl, .. }) => {
+            Some(Route { requires: Requires::All(claims), .. }) => claims,
+            Some(Route { requires: Requires::GraphQl, .. }) => {
                 return Ok(graphql::read(self.json()?)?.roots.into_iter().flat_map(|root| root.demands).collect());
             }
             _ => return Ok(Vec::new()),
@@ -100,7 +100,7 @@ impl<S> Call<S> {
                 checked.map_err(|e| Refusal::invalid(format!("Invalid artifact location '{value}': {e}.")))?;
                 Subject::ArtifactLocation(value)
             }
-            Names::Granted => crate::admin::grants::target(self, &value)?,
+            Names::Granted => super::input::granted(self, &value)?,
         }))
     }
 

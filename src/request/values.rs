@@ -5,7 +5,7 @@ use super::{Call, Payload};
 use crate::error::{Refusal, Result};
 use crate::http::Method;
 use crate::json::Json;
-use crate::routes::{Count, Field, Row, Then};
+use crate::routes::{Count, Field, Route};
 
 /// More ids than this are not looked at in one request.
 const MOST_NAMED: usize = 1000;
@@ -51,7 +51,7 @@ impl<S> Call<S> {
         };
         let reads_body = matches!(self.payload, Payload::Json(..));
         // the origin takes no parameter of a DELETE from the query
-        let is_ours = matches!(self.row, Some(Row { then: Then::Serve(_), .. }));
+        let is_ours = self.row.and_then(Route::endpoint).is_some();
         let chosen = match captured {
             Some(value) => vec![value],
             None if reads_body && !(is_ours && in_body.is_empty() && self.method == Method::Delete) => in_body.clone(),

@@ -1,40 +1,54 @@
 //! What an answer of the origin implies for the grants.
 
+use super::{Answered, Responder};
 use crate::accounts::Database;
-use crate::authz::{Caller, Kind, Resource};
+use crate::authz::{Caller, Kind, Permit, Resource};
 use crate::error::{Code, Refusal, Result};
-use crate::gate::Gate;
-use crate::http::{Body, Headers, Method, Response};
+use crate::http::{Method, Response};
 use crate::json::Json;
-use crate::owners as parents;
+use crate::owners::{experiments_in, read_json};
 use crate::request::{Call, Payload};
 use crate::routes::Settlement;
-use crate::upstream::{Origin, OriginRequest, collect, headers, rewritten, unusable};
+use crate::upstream::proxy::Withheld;
+use crate::upstream::{Origin, unusable};
 
 /// How often a write to the directory is tried after the origin has acted.
 const TRIES: usize = 3;
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
+impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// Forwards, and records what a success means. The answer goes out only when that is done.
-    pub async fn settle(
+    pub(super) async fn effect(
         &self,
+        permit: Permit,
         mut call: Call<O::Stream>,
         caller: &Caller,
         settlement: Settlement,
+    ) -> Answered<O::Stream> {
+        let answer = self.forward_and_record(&permit, &mut call, caller, settlement).await;
+        self.admin.authn.memory.verified.borrow_mut().ask_again();
+        answer.map(|answer| permit.release(answer))
+    }
+
+    async fn forward_and_record(
+        &self,
+        permit: &Permit,
+        call: &mut Call<O::Stream>,
+        caller: &Caller,
+        settlement: Settlement,
     ) -> Result<Response<O::Stream>> {
-        let name_in_request = |call: &Call<O::Stream>| match &call.payload {
+        let name = match &call.payload {
             Payload::Json(_, Ok(json)) => json.field("name").and_then(Json::text).map(str::to_owned),
             _ => None,
         };
-        let name = name_in_request(&call);
-        let mut response = self.forward(&mut call, Some(caller)).await?;
+        let response = self.proxy.forward(permit, call).await?;
         if !response.is_success() {
             return Ok(response);
         }
-        let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
+        let mut response = Withheld::new(response);
+        let bytes = response.read().await?;
         match settlement {
             Settlement::ExperimentCreated => {
-                for experiment in parents::experiments_in(&parents::read_json(&bytes)?, &["experiment_id"])? {
+                for experiment in experiments_in(&read_json(&bytes)?, &["experiment_id"])? {
                     self.own_or_undo(caller, &experiment).await?;
                 }
             }
@@ -55,9 +69,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                 insist(forget).await.map_err(|failure| unsettled(&said, &failure))?;
             }
         }
-        rewritten(&mut response.headers);
-        response.body = Body::Bytes(bytes);
-        Ok(response)
+        Ok(response.release_with(permit, bytes))
     }
 
     /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
@@ -70,18 +82,10 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Kind::Experiment => (Method::Post, "/api/2.0/mlflow/experiments/delete", "experiment_id"),
             Kind::RegisteredModel => (Method::Delete, "/api/2.0/mlflow/registered-models/delete", "name"),
         };
-        let mut incoming = Headers::default();
-        incoming.append("Content-Type", "application/json");
-        let headers = headers::to_origin(&incoming, self.config, Some(&caller.username));
         let mut object = Json::Object(Vec::new());
         object.set(key, Json::Text(resource.id.clone()));
-        let request = OriginRequest {
-            method,
-            target: target.to_owned(),
-            headers,
-            body: Body::Bytes(object.compact().into_bytes()),
-        };
-        let undone = self.origin.send(request).await.is_ok_and(|response| response.is_success());
+        let undone = self.proxy.ask(method, target, Some(object), Some(&caller.username)).await;
+        let undone = undone.is_ok_and(|response| response.is_success());
         let (kind, id) = (resource.kind.as_str(), &resource.id);
         let outcome = if undone {
             "It was deleted again; please retry."
@@ -106,7 +110,7 @@ async fn insist(write: impl AsyncFn() -> Result<()>) -> Result<()> {
 }
 
 fn model_in(bytes: &[u8]) -> Result<String> {
-    let answer = parents::read_json(bytes)?;
+    let answer = read_json(bytes)?;
     let name = answer.at(&["registered_model", "name"]).and_then(Json::text);
     name.map(str::to_owned).ok_or_else(|| unusable("no registered_model.name in the answer"))
 }

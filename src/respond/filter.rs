@@ -16,16 +16,15 @@ use std::ops::Range;
 use futures_util::future::try_join_all;
 
 use super::page_token::{Binding, Cursor, Position, RowKey, offset_in, offset_token, row_key};
-use super::rows;
+use super::{Answered, Responder, rows};
 use crate::accounts::Database;
-use crate::authz::{Caller, Capability, Resource};
+use crate::authz::{Caller, Permit, Resource, may_read};
 use crate::error::{Refusal, Result};
-use crate::gate::Gate;
-use crate::http::{Body, Headers, Method, Response};
+use crate::http::{Body, Headers, Response};
 use crate::json::{Json, Limits, Wanted};
 use crate::request::{Call, Payload};
 use crate::routes::{Listing, Names, Part};
-use crate::upstream::{Origin, collect_within, rewritten, tells_nothing, unusable};
+use crate::upstream::{Origin, unusable};
 
 /// Answers of the origin that make one of ours, at most; those that were too long are not counted.
 const QUESTIONS: usize = 10;
@@ -49,22 +48,22 @@ const LONGEST_KEPT: usize = 16 * 1024 * 1024;
 /// Rows in a page of MLflow if the client does not say; the smallest of its defaults.
 const DEFAULT_ROWS: usize = 50;
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
+impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// Answers a search with its readable rows.
-    pub async fn filter(
+    pub(super) async fn filter(
         &self,
+        permit: Permit,
         mut call: Call<O::Stream>,
         caller: &Caller,
         listing: Listing,
-    ) -> Result<Response<O::Stream>> {
-        let head = call.method == Method::Head;
+    ) -> Answered<O::Stream> {
         call.method = call.method.decided_as(); // a HEAD would tell the length of what is hidden
         let (size, token) = if listing.is_paged { take_paging(&mut call)? } else { (None, None) };
         let binding = self.config.secret_key.as_ref().map(|key| Binding { key, context: context(&call, caller) });
         let most = if listing.names == Names::Part(Part::Dataset) { LOOK_UPS } else { usize::MAX };
         let look_ups = (self.config.subrequest_limit as usize).saturating_sub(OTHER_SUBREQUESTS).max(LEAST_LOOK_UPS);
         let mut search =
-            Search { gate: self, call, caller, listing, questions: 0, too_long: 0, most, look_ups, headers: None };
+            Search { stage: self, call, caller, listing, questions: 0, too_long: 0, most, look_ups, headers: None };
         let position = match (&binding, &token) {
             (_, None) => Position::default(),
             (Some(binding), Some(token)) => binding.open(token)?,
@@ -72,7 +71,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         };
         let mut page = match search.page(position, size).await? {
             Page::Rows(page) => page,
-            Page::Refused(response) => return Ok(response),
+            Page::Refused(response) => return Ok(permit.release(response)),
         };
         let next = page.next.take().zip(binding);
         let token = match next {
@@ -82,9 +81,8 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             }
         };
         let text = rows::write_page(listing.rows, &page.rows, token.as_deref());
-        let mut headers = search.headers.unwrap_or_default();
-        rewritten(&mut headers);
-        Ok(Response { status: 200, headers, body: Body::Bytes(if head { Vec::new() } else { text.into_bytes() }) })
+        let headers = search.headers.unwrap_or_default();
+        Ok(permit.release(Response { status: 200, headers, body: Body::Bytes(text.into_bytes()) }))
     }
 
     /// The resources of each row; none if it may not be read, whatever the grants say.
@@ -94,7 +92,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             Names::Part(part) => {
                 let mut found = Vec::new();
                 for some in ids.chunks(LOOK_UPS_AT_ONCE) {
-                    let parents = try_join_all(some.iter().map(|id| self.parent(part, id, false))).await?;
+                    let parents = try_join_all(some.iter().map(|id| self.owners.parent(part, id, false))).await?;
                     found.extend(parents.into_iter().map(|parent| parent.map_or(Vec::new(), |p| p.experiments)));
                 }
                 Ok(found)
@@ -115,8 +113,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             wanted.sort_by(|one, other| one.id.cmp(&other.id)); // a model has many versions
             wanted.dedup();
             let grants = self.accounts.grants(caller.id, &wanted).await?;
-            let may_read = |resource: &Resource| grants.level(resource, default).allows(Capability::Read);
-            readable.extend(resources.iter().map(|all| !all.is_empty() && all.iter().all(may_read)));
+            readable.extend(resources.iter().map(|all| may_read(all, &grants, default)));
         }
         Ok(readable)
     }
@@ -199,7 +196,7 @@ enum Answer<S> {
 }
 
 struct Search<'s, 'g, D, O: Origin> {
-    gate: &'s Gate<'g, D, O>,
+    stage: &'s Responder<'g, D, O>,
     /// The search without its paging.
     call: Call<O::Stream>,
     caller: &'s Caller,
@@ -306,18 +303,21 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
             }
             let total = size.map(|size| total(from.skip, size.min(self.most)));
             put_paging(&mut self.call, from.token.as_deref(), total, self.listing.is_paged);
-            let mut response = self.gate.forward(&mut self.call, Some(self.caller)).await?;
-            if response.status != 200 {
-                let may_pass = self.questions == 0 && tells_nothing(response.status);
-                let refused = unusable(format!("a search was answered with status {}", response.status));
-                return if may_pass { Ok(Answer::Refused(response)) } else { Err(refused) };
+            let mut answer = self.stage.proxy.withhold(self.caller, &mut self.call).await?;
+            if answer.status() != 200 {
+                let refusal = answer.into_refusal("a search")?;
+                let is_first = self.questions == 0;
+                return if is_first {
+                    Ok(Answer::Refused(refusal))
+                } else {
+                    Err(unusable("a search was refused halfway"))
+                };
             }
             let is_one = total.is_some_and(|total| total == from.skip + 1) || !self.listing.is_paged;
             let limit = if is_one { LONGEST_ROW } else { LONGEST_PAGE };
-            let body = std::mem::replace(&mut response.body, Body::Empty);
-            if let Some(bytes) = collect_within(body, limit).await? {
+            if let Some(bytes) = answer.read_within(limit).await? {
                 self.questions += 1;
-                self.headers.get_or_insert(response.headers);
+                self.headers.get_or_insert_with(|| answer.into_headers());
                 return self.read(bytes, from).await.map(Answer::Rows);
             }
             self.too_long += 1;
@@ -353,7 +353,7 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
             self.look_ups = self.look_ups.saturating_sub(ids.len());
         }
         let (ids, keys): (Vec<String>, Vec<RowKey>) = ids.into_iter().unzip();
-        let readable = self.gate.readable(ids, self.caller, self.listing.names).await?;
+        let readable = self.stage.readable(ids, self.caller, self.listing.names).await?;
         let rows = ranges.into_iter().zip(keys).zip(readable);
         let rows = rows.map(|((range, key), is_readable)| Row { range, key, is_readable }).collect();
         let token = page.get("next_page_token").and_then(Json::text).filter(|token| !token.is_empty());

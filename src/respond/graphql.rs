@@ -1,26 +1,28 @@
 //! GraphQL: decided as a whole; of the answer, model versions that the caller may not read are left out.
 
+use super::{Answered, Responder};
 use crate::accounts::Database;
-use crate::authz::{Caller, Capability, Grants, Resource};
+use crate::authz::{Resource, may_read};
 use crate::error::{Refusal, Result};
-use crate::gate::Gate;
-use crate::http::{Body, Response};
 use crate::json::Json;
-use crate::owners as parents;
-use crate::request::{Call, Demand, graphql};
-use crate::upstream::{Origin, collect, rewritten, tells_nothing, unusable};
+use crate::owners::authorizer::Asker;
+use crate::owners::read_json;
+use crate::request::{Call, graphql};
+use crate::routes::Route;
+use crate::upstream::Origin;
+use crate::upstream::proxy::Withheld;
 
 const ROWS: &str = "modelVersions";
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
+impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// Answers a document. If any of its root fields may not be seen, none is, and each is null.
-    pub async fn graphql(
+    pub(super) async fn graphql(
         &self,
+        route: &Route,
         mut call: Call<O::Stream>,
-        demands: &[Demand],
-        caller: &Caller,
-        grants: Grants,
-    ) -> Result<Response<O::Stream>> {
+        asker: Asker<'_>,
+    ) -> Answered<O::Stream> {
+        let caller = asker.caller;
         let document = graphql::read(call.json()?)?;
         if document.roots.iter().any(|root| root.is_paged) {
             // a page from which rows are removed tells where they were
@@ -29,37 +31,34 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
                  page by model-versions/search.",
             ));
         }
-        match self.require(demands, caller, grants).await {
+        let permit = match self.authorizer.permit(route, &call, asker).await {
             Err(refusal) if refusal.is_denial() => {
                 let keys = document.roots.into_iter().map(|root| root.key).collect();
                 return Err(Refusal::nulls(keys, refusal.because()));
             }
             decided => decided?,
-        }
-        let mut response = self.forward(&mut call, Some(caller)).await?;
+        };
+        let answer = self.proxy.forward(&permit, &mut call).await?;
         if !document.has_model_versions && document.searches.is_empty() {
-            return Ok(response);
+            return Ok(permit.release(answer));
         }
-        match response.status {
-            200 => {}
-            status if tells_nothing(status) => return Ok(response),
-            status => return Err(unusable(format!("a search was answered with status {status}"))),
+        let mut answer = Withheld::new(answer);
+        if answer.status() != 200 {
+            return Ok(permit.release(answer.into_refusal("a search")?));
         }
-        let bytes = collect(std::mem::replace(&mut response.body, Body::Empty)).await?;
-        let mut answer = parents::read_json(&bytes)?;
+        let mut object = read_json(&answer.read().await?)?;
         let mut models = Vec::new();
-        models_in(&answer, &mut models)?;
+        models_in(&object, &mut models)?;
         let grants = self.accounts.grants(caller.id, &models).await?;
         let default = self.config.default_permission;
-        keep_rows(&mut answer, &|model| grants.level(model, default).allows(Capability::Read));
-        if let Some(data) = answer.get_mut("data") {
+        keep_rows(&mut object, &|model| may_read(std::slice::from_ref(model), &grants, default));
+        if let Some(data) = object.get_mut("data") {
             for key in &document.searches {
                 data.get_mut(key).into_iter().for_each(drop_tokens);
             }
         }
-        rewritten(&mut response.headers);
-        response.body = Body::Bytes(answer.compact().into_bytes());
-        Ok(response)
+        let answer = answer.release_with(&permit, object.compact().into_bytes());
+        Ok(permit.release(answer))
     }
 }
 

@@ -1,9 +1,131 @@
-//! Answers of the origin that need something before they leave: to be decided on, to lose rows, to be recorded.
+//! What an answer needs before it leaves: nothing, a decision on what it says, fewer rows, a record of what it did.
 
 pub mod by_response;
 pub mod effects;
 pub mod filter;
 pub mod graphql;
 pub mod page_token;
+pub mod restrict;
 mod rows;
 pub mod static_files;
+
+use crate::accounts::{Accounts, Database};
+use crate::admin::{self, Admin};
+use crate::authz::{self, Caller, Grants, Permission, Permit, Permitted, Question, Requirement};
+use crate::config::Config;
+use crate::error::{Page, Refusal, Result};
+use crate::http::{Method, Response};
+use crate::owners::Owners;
+use crate::owners::authorizer::{Asker, Authorizer};
+use crate::request::Call;
+use crate::routes::{Answer, Requires, Route};
+use crate::upstream::Origin;
+use crate::upstream::proxy::Proxy;
+
+/// The stage that answers.
+pub struct Responder<'a, D, O: Origin> {
+    /// The operator's configuration.
+    pub config: &'a Config,
+    /// Users and grants.
+    pub accounts: &'a Accounts<D>,
+    /// The way to the origin.
+    pub proxy: &'a Proxy<'a, O>,
+    /// What a request is about.
+    pub owners: &'a Owners<'a, O>,
+    /// Permits.
+    pub authorizer: &'a Authorizer<'a, D, O>,
+    /// What is answered here.
+    pub admin: &'a Admin<'a, D>,
+    /// Fills a buffer with random bytes; `false` if the platform has none.
+    pub random: fn(&mut [u8]) -> bool,
+}
+
+type Answered<S> = Result<Permitted<Response<S>>>;
+
+impl<D: Database, O: Origin> Responder<'_, D, O> {
+    /// Answers what needs no login.
+    pub async fn public(&self, mut call: Call<O::Stream>) -> Answered<O::Stream> {
+        let question = Question { requirement: Requirement::Public, reads: call.reads(), administers: false };
+        let permit = authz::decide(&question, None, &Grants::default(), Permission::NoPermissions)?;
+        let answer = match call.row.map(|route| route.answer) {
+            Some(Answer::CachePublic) => self.static_file(&permit, &mut call).await?,
+            _ => self.proxy.forward(&permit, &mut call).await?,
+        };
+        Ok(permit.release(answer))
+    }
+
+    /// Decides what the row requires, and does with the answer what the row says.
+    pub async fn respond(&self, mut call: Call<O::Stream>, asker: Asker<'_>) -> Answered<O::Stream> {
+        let caller = asker.caller;
+        let Some(route) = call.row else { return self.without_row(call, caller).await };
+        match route.answer {
+            Answer::ByResponse(path) if !caller.is_admin => {
+                return self.by_response_or_request(route, call, asker, path).await;
+            }
+            Answer::RestrictIds if !caller.is_admin => return self.restrict(call, asker).await,
+            Answer::GraphQl if !caller.is_admin => return self.graphql(route, call, asker).await,
+            Answer::AsIs | Answer::CachePublic | Answer::Local(_) | Answer::Effect(_) => {}
+            Answer::FilterRows(_) | Answer::RememberParent(..) | Answer::EmptyUnlessAdmin(_) => {}
+            Answer::ByResponse(_) | Answer::RestrictIds | Answer::GraphQl => {} // an administrator: as it is
+        }
+        let permit = self.authorizer.permit(route, &call, asker).await?;
+        match route.answer {
+            Answer::Local(endpoint) => admin::serve(self.admin, permit, endpoint, &call, caller).await,
+            Answer::Effect(settlement) => self.effect(permit, call, caller, settlement).await,
+            Answer::RememberParent(part, object) => self.remember_parent(permit, call, part, object).await,
+            Answer::FilterRows(listing) if !caller.is_admin => self.filter(permit, call, caller, listing).await,
+            Answer::EmptyUnlessAdmin(nothing) if !caller.is_admin => {
+                Ok(permit.release(Response::new(200, "application/json", nothing)))
+            }
+            Answer::AsIs | Answer::CachePublic | Answer::FilterRows(_) | Answer::EmptyUnlessAdmin(_) => {
+                self.as_it_is(permit, &mut call).await
+            }
+            Answer::ByResponse(_) | Answer::RestrictIds | Answer::GraphQl => self.as_it_is(permit, &mut call).await,
+        }
+    }
+
+    async fn as_it_is(&self, permit: Permit, call: &mut Call<O::Stream>) -> Answered<O::Stream> {
+        let answer = self.proxy.forward(&permit, call).await?;
+        Ok(permit.release(answer))
+    }
+
+    /// The answer decides where only it tells the experiment, and the request where that is known.
+    async fn by_response_or_request(
+        &self,
+        route: &Route,
+        mut call: Call<O::Stream>,
+        asker: Asker<'_>,
+        path: &[&str],
+    ) -> Answered<O::Stream> {
+        let only_the_answer_tells = match (&route.requires, &asker.demands) {
+            (Requires::Authenticated, _) => true,
+            (_, Ok(demands)) => self.owners.is_to_be_told(&call, demands),
+            (_, Err(_)) => false,
+        };
+        if only_the_answer_tells {
+            return self.by_response(call, asker, path).await;
+        }
+        let permit = self.authorizer.permit(route, &call, asker).await?;
+        self.as_it_is(permit, &mut call).await
+    }
+
+    /// What the table does not know is for administrators; a path that is ours is never forwarded.
+    async fn without_row(&self, mut call: Call<O::Stream>, caller: &Caller) -> Answered<O::Stream> {
+        match call.method {
+            Method::Options if call.is_ours() => {
+                let question =
+                    Question { requirement: Requirement::Authenticated, reads: call.reads(), administers: false };
+                let permit = authz::decide(&question, Some(caller), &Grants::default(), Permission::NoPermissions)?;
+                let mut response = Response::new(200, "text/html; charset=utf-8", "");
+                response.headers.append("Allow", call.allow());
+                Ok(permit.release(response))
+            }
+            _ if call.is_ours() => Err(Refusal::page(Page::MethodNotAllowed(call.allow()))),
+            Method::Other => Err(Refusal::page(Page::MethodNotAllowed(String::new()))),
+            _ => {
+                let permit = self.authorizer.unknown(&call, caller)?;
+                self.as_it_is(permit, &mut call).await
+            }
+        }
+    }
+}

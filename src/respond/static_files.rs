@@ -8,9 +8,10 @@
 //! What is kept for everybody is asked for in nobody's name. The origin then sees no header field of the client's, so
 //! that nobody can choose what the next one gets.
 
+use super::Responder;
 use crate::accounts::Database;
+use crate::authz::Permit;
 use crate::error::Result;
-use crate::gate::Gate;
 use crate::http::{Headers, Method, Response};
 use crate::request::Call;
 use crate::request::path::encode;
@@ -25,22 +26,22 @@ const ANSWERED_BY_CACHE: &[&str] = &["if-none-match", "if-modified-since"];
 /// What only the origin answers: a part, or a comparison that the cache does not make (RFC 9110, 13.1 and 14.2).
 const LEFT_TO_ORIGIN: &[&str] = &["range", "if-range", "if-match", "if-unmodified-since"];
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
+impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// Answers from the cache, or forwards, and lets the cache keep what it may. Only for what needs no login.
-    pub async fn public_file(&self, call: &mut Call<O::Stream>) -> Result<Response<O::Stream>> {
+    pub(super) async fn static_file(&self, permit: &Permit, call: &mut Call<O::Stream>) -> Result<Response<O::Stream>> {
         let key = encode(&call.path);
         if !may_ask_cache(&call.path, &call.query.encode(), &call.headers) {
-            return self.forward(call, None).await;
+            return self.proxy.forward(permit, call).await;
         }
-        if let Some(kept) = self.origin.kept(&key, &only(&call.headers, ANSWERED_BY_CACHE)).await {
+        if let Some(kept) = self.proxy.origin.kept(&key, &only(&call.headers, ANSWERED_BY_CACHE)).await {
             return Ok(kept);
         }
         if call.method != Method::Get || has_any(&call.headers, ANSWERED_BY_CACHE) {
-            return self.forward(call, None).await;
+            return self.proxy.forward(permit, call).await;
         }
         call.headers = in_nobodys_name();
-        let answer = self.forward(call, None).await?;
-        Ok(if may_be_kept(answer.status, &answer.headers) { self.origin.keep(&key, answer) } else { answer })
+        let answer = self.proxy.forward(permit, call).await?;
+        Ok(if may_be_kept(answer.status, &answer.headers) { self.proxy.origin.keep(&key, answer) } else { answer })
     }
 }
 

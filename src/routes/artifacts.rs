@@ -10,18 +10,18 @@ const PATH: &Field = &field(Names::ArtifactPath, Count::One, &["artifact_path"])
 const LISTED_PATH: &Field = &field(Names::ArtifactPath, Count::One, &["path"]);
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    get   ("{api}/2.0/mlflow/artifacts/list",                               All(&[Read(RUN)]),          Forward),
-    post  ("{api}/2.0/mlflow/artifacts/presigned-download-url",             All(&[Read(RUN)]),          Forward),
-    post  ("{api}/2.0/mlflow/artifacts/presigned-upload-url",               All(&[Update(RUN_IF_ANY), Update(LOGGED_MODEL_IF_ANY)]), Forward),
-    get   ("/get-artifact",                                                 All(&[Read(RUN)]),          Stream),
-    post  ("{api}/2.0/mlflow/upload-artifact",                              All(&[Update(RUN)]),        Stream),
-    get   ("{api}/2.0/mlflow-artifacts/artifacts",                          All(&[Read(LISTED_PATH)]),  Forward),
-    get   ("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",         All(&[Read(PATH)]),         Stream),
-    put   ("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",         All(&[Update(PATH)]),       Stream),
-    delete("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",         All(&[Manage(PATH)]),       Stream),
-    get   ("{api}/2.0/mlflow-artifacts/presigned/{*artifact_path}",         All(&[Read(PATH)]),         Forward),
-    post  ("{api}/2.0/mlflow-artifacts/mpu/create/{*artifact_path}",        All(&[Update(PATH)]),       Stream),
-    post  ("{api}/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}",      All(&[Update(PATH)]),       Stream),
-    post  ("{api}/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}",         All(&[Update(PATH)]),       Stream),
+pub const ROWS: &[Route] = &[
+    get   ("{api}/2.0/mlflow/artifacts/list",                          All(&[Read(RUN)]),                  AsIs),
+    post  ("{api}/2.0/mlflow/artifacts/presigned-download-url",        All(&[Read(RUN)]),         Json,    AsIs),
+    post  ("{api}/2.0/mlflow/artifacts/presigned-upload-url",          All(&[Update(RUN_IF_ANY), Update(LOGGED_MODEL_IF_ANY)]), Json,    AsIs),
+    get   ("/get-artifact",                                            All(&[Read(RUN)]),                  AsIs),
+    post  ("{api}/2.0/mlflow/upload-artifact",                         All(&[Update(RUN)]),       Stream,  AsIs),
+    get   ("{api}/2.0/mlflow-artifacts/artifacts",                     All(&[Read(LISTED_PATH)]),          AsIs),
+    get   ("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",    All(&[Read(PATH)]),                 AsIs),
+    put   ("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",    All(&[Update(PATH)]),      Stream,  AsIs),
+    delete("{api}/2.0/mlflow-artifacts/artifacts/{*artifact_path}",    All(&[Manage(PATH)]),      Stream,  AsIs),
+    get   ("{api}/2.0/mlflow-artifacts/presigned/{*artifact_path}",    All(&[Read(PATH)]),                 AsIs),
+    post  ("{api}/2.0/mlflow-artifacts/mpu/create/{*artifact_path}",   All(&[Update(PATH)]),      Stream,  AsIs),
+    post  ("{api}/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}", All(&[Update(PATH)]),      Stream,  AsIs),
+    post  ("{api}/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}",    All(&[Update(PATH)]),      Stream,  AsIs),
 ];

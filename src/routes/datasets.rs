@@ -8,18 +8,18 @@ const DATASET: &Field = &field(Names::Part(Part::Dataset), Count::One, &["datase
 const ROW: Listing = Listing { rows: "datasets", id: "dataset_id", names: Names::Part(Part::Dataset), is_paged: true };
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    post  ("{api}/3.0/mlflow/datasets/create",                          All(&[Update(EXPERIMENTS)]),                 Forward),
-    get   ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS_IF_ANY)]),            Filter(ROW)),
-    post  ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS_IF_ANY)]),            Filter(ROW)),
-    get   ("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Read(DATASET)]),                       Forward),
-    delete("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Delete(DATASET)]),                     Forward),
-    get   ("{api}/3.0/mlflow/datasets/{dataset_id}/experiment-ids",     All(&[Read(DATASET)]),                       Forward),
-    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/add-experiments",    All(&[Update(DATASET), Update(EXPERIMENTS)]), Forward),
-    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/remove-experiments", All(&[Update(DATASET)]),                     Forward),
-    get   ("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Read(DATASET)]),                       Forward),
-    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Update(DATASET)]),                     Forward),
-    delete("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Update(DATASET)]),                     Forward),
-    patch ("{api}/3.0/mlflow/datasets/{dataset_id}/tags",               All(&[Update(DATASET)]),                     Forward),
-    delete("{api}/3.0/mlflow/datasets/{dataset_id}/tags/{key}",         All(&[Update(DATASET)]),                     Forward),
+pub const ROWS: &[Route] = &[
+    post  ("{api}/3.0/mlflow/datasets/create",                          All(&[Update(EXPERIMENTS)]),                  Json,    AsIs),
+    get   ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS_IF_ANY)]),                      FilterRows(ROW)),
+    post  ("{api}/3.0/mlflow/datasets/search",                          All(&[Read(EXPERIMENTS_IF_ANY)]),             Json,    FilterRows(ROW)),
+    get   ("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Read(DATASET)]),                                 AsIs),
+    delete("{api}/3.0/mlflow/datasets/{dataset_id}",                    All(&[Delete(DATASET)]),                      Json,    AsIs),
+    get   ("{api}/3.0/mlflow/datasets/{dataset_id}/experiment-ids",     All(&[Read(DATASET)]),                                 AsIs),
+    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/add-experiments",    All(&[Update(DATASET), Update(EXPERIMENTS)]), Json,    AsIs),
+    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/remove-experiments", All(&[Update(DATASET)]),                      Json,    AsIs),
+    get   ("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Read(DATASET)]),                                 AsIs),
+    post  ("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Update(DATASET)]),                      Json,    AsIs),
+    delete("{api}/3.0/mlflow/datasets/{dataset_id}/records",            All(&[Update(DATASET)]),                      Json,    AsIs),
+    patch ("{api}/3.0/mlflow/datasets/{dataset_id}/tags",               All(&[Update(DATASET)]),                      Json,    AsIs),
+    delete("{api}/3.0/mlflow/datasets/{dataset_id}/tags/{key}",         All(&[Update(DATASET)]),                      Json,    AsIs),
 ];

@@ -3,35 +3,35 @@
 
 use super::words::*;
 
-const NO_ROWS: Then = Conceal("{}");
+const NO_ROWS: Answer = EmptyUnlessAdmin("{}");
 /// What MLflow itself answers where no deployments server is configured.
-const NO_DEPLOYMENTS: Then = Conceal(r#"{"endpoints":[]}"#);
-const NO_SERVERS: Then = Conceal(r#"{"mcp_servers":[],"next_page_token":null}"#);
+const NO_DEPLOYMENTS: Answer = EmptyUnlessAdmin(r#"{"endpoints":[]}"#);
+const NO_SERVERS: Answer = EmptyUnlessAdmin(r#"{"mcp_servers":[],"next_page_token":null}"#);
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    get   ("{api}/3.0/mlflow/gateway/endpoints/list",         Login, NO_ROWS),
-    get   ("{api}/3.0/mlflow/gateway/secrets/list",           Login, NO_ROWS),
-    get   ("{api}/3.0/mlflow/gateway/model-definitions/list", Login, NO_ROWS),
-    get   ("{api}/3.0/mlflow/gateway/supported-models",       Login, Forward),
-    get   ("{api}/3.0/mlflow/gateway/supported-providers",    Login, Forward),
-    get   ("{api}/3.0/mlflow/gateway/provider-config",        Login, Forward),
-    get   ("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
-    post  ("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
-    patch ("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
-    delete("{api}/3.0/mlflow/gateway/{*rest}",                Admin, Stream),
+pub const ROWS: &[Route] = &[
+    get   ("{api}/3.0/mlflow/gateway/endpoints/list",         Authenticated,          NO_ROWS),
+    get   ("{api}/3.0/mlflow/gateway/secrets/list",           Authenticated,          NO_ROWS),
+    get   ("{api}/3.0/mlflow/gateway/model-definitions/list", Authenticated,          NO_ROWS),
+    get   ("{api}/3.0/mlflow/gateway/supported-models",       Authenticated,          AsIs),
+    get   ("{api}/3.0/mlflow/gateway/supported-providers",    Authenticated,          AsIs),
+    get   ("{api}/3.0/mlflow/gateway/provider-config",        Authenticated,          AsIs),
+    get   ("{api}/3.0/mlflow/gateway/{*rest}",                Administrator,          AsIs),
+    post  ("{api}/3.0/mlflow/gateway/{*rest}",                Administrator, Stream,  AsIs),
+    patch ("{api}/3.0/mlflow/gateway/{*rest}",                Administrator, Stream,  AsIs),
+    delete("{api}/3.0/mlflow/gateway/{*rest}",                Administrator, Stream,  AsIs),
 
     // invocation of models: spends the operator's money with the operator's keys; the UI's list of runs asks the proxy
     // for what there is to be invoked
-    get   ("/gateway/{*rest}",                                Admin, Stream),
-    post  ("/gateway/{*rest}",                                Admin, Stream),
-    get   ("{api}/2.0/mlflow/gateway-proxy",                  Login, NO_DEPLOYMENTS),
-    post  ("{api}/2.0/mlflow/gateway-proxy",                  Admin, Stream),
+    get   ("/gateway/{*rest}",                                Administrator,          AsIs),
+    post  ("/gateway/{*rest}",                                Administrator, Stream,  AsIs),
+    get   ("{api}/2.0/mlflow/gateway-proxy",                  Authenticated,          NO_DEPLOYMENTS),
+    post  ("{api}/2.0/mlflow/gateway-proxy",                  Administrator, Stream,  AsIs),
 
-    get   ("{api}/3.0/mlflow/mcp-servers",                    Login, NO_SERVERS),
-    post  ("{api}/3.0/mlflow/mcp-servers",                    Admin, Stream),
-    get   ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
-    post  ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
-    patch ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
-    delete("{api}/3.0/mlflow/mcp-servers/{*rest}",            Admin, Stream),
+    get   ("{api}/3.0/mlflow/mcp-servers",                    Authenticated,          NO_SERVERS),
+    post  ("{api}/3.0/mlflow/mcp-servers",                    Administrator, Stream,  AsIs),
+    get   ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Administrator,          AsIs),
+    post  ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Administrator, Stream,  AsIs),
+    patch ("{api}/3.0/mlflow/mcp-servers/{*rest}",            Administrator, Stream,  AsIs),
+    delete("{api}/3.0/mlflow/mcp-servers/{*rest}",            Administrator, Stream,  AsIs),
 ];

@@ -13,60 +13,60 @@ const SCORER_EXPERIMENTS: &[&str] = &["configs", "[]", "experiment_id"];
 const SCORERS: Listing = Listing { rows: "scorers", id: "experiment_id", names: Names::Experiment, is_paged: false };
 
 const ISSUE: &Field = &field(Names::Part(Part::Issue), Count::One, &["issue_id"]);
-const OF_ISSUE: Then = Judge(&["issue", "experiment_id"]);
+const OF_ISSUE: Answer = ByResponse(&["issue", "experiment_id"]);
 const SOURCE_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["source_run_id"]);
 
 const SCHEMA: &Field = &field(Names::Part(Part::LabelSchema), Count::One, &["schema_id"]);
-const OF_SCHEMA: Then = Judge(&["label_schema", "experiment_id"]);
+const OF_SCHEMA: Answer = ByResponse(&["label_schema", "experiment_id"]);
 const QUEUE: &Field = &field(Names::Part(Part::ReviewQueue), Count::One, &["queue_id"]);
 
 const JOB: &Field = &field(Names::Part(Part::PromptOptimizationJob), Count::One, &["job_id"]);
-const OF_JOB: Then = Judge(&["job", "experiment_id"]);
+const OF_JOB: Answer = ByResponse(&["job", "experiment_id"]);
 const JOB_DATASET: &Field = &field(Names::Part(Part::Dataset), Count::Optional, &["config.dataset_id"]);
 const JOB_PROMPT: &Field = &field(Names::Source, Count::Optional, &["source_prompt_uri"]);
 const JOB_OPTIMIZER: &Field = &field(Names::Gateway, Count::Optional, &["config.optimizer_config_json"]);
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    post  ("{api}/3.0/mlflow/scorers/register",                    All(&[Update(EXPERIMENT)]),                          Forward),
-    get   ("{api}/3.0/mlflow/scorers/list",                        All(&[Read(EXPERIMENT_IF_ANY), Read(EXPERIMENTS_IF_ANY)]), Filter(SCORERS)),
-    get   ("{api}/3.0/mlflow/scorers/get",                         All(&[Read(EXPERIMENT)]),                            Forward),
-    get   ("{api}/3.0/mlflow/scorers/versions",                    All(&[Read(EXPERIMENT)]),                            Forward),
-    delete("{api}/3.0/mlflow/scorers/delete",                      All(&[Delete(EXPERIMENT)]),                          Forward),
-    put   ("{api}/3.0/mlflow/scorers/online-config",               Admin,                                               Stream),
-    get   ("{api}/3.0/mlflow/scorers/online-configs",              Login,                                               Judge(SCORER_EXPERIMENTS)),
-    post  ("{api}/3.0/mlflow/scorer/invoke",                       Admin,                                               Stream),
-    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",               Admin,                                               Stream),
+pub const ROWS: &[Route] = &[
+    post  ("{api}/3.0/mlflow/scorers/register",                         All(&[Update(EXPERIMENT)]),                   Json,    AsIs),
+    get   ("{api}/3.0/mlflow/scorers/list",                             All(&[Read(EXPERIMENT_IF_ANY), Read(EXPERIMENTS_IF_ANY)]),          FilterRows(SCORERS)),
+    get   ("{api}/3.0/mlflow/scorers/get",                              All(&[Read(EXPERIMENT)]),                              AsIs),
+    get   ("{api}/3.0/mlflow/scorers/versions",                         All(&[Read(EXPERIMENT)]),                              AsIs),
+    delete("{api}/3.0/mlflow/scorers/delete",                           All(&[Delete(EXPERIMENT)]),                   Json,    AsIs),
+    put   ("{api}/3.0/mlflow/scorers/online-config",                    Administrator,                                Stream,  AsIs),
+    get   ("{api}/3.0/mlflow/scorers/online-configs",                   Authenticated,                                         ByResponse(SCORER_EXPERIMENTS)),
+    post  ("{api}/3.0/mlflow/scorer/invoke",                            Administrator,                                Stream,  AsIs),
+    post  ("{api}/3.0/mlflow/genai/evaluate/invoke",                    Administrator,                                Stream,  AsIs),
 
-    post  ("{api}/3.0/mlflow/issues",                              All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]),        Forward),
-    post  ("{api}/3.0/mlflow/issues/search",                       All(&[Read(EXPERIMENT)]),                            Forward),
-    post  ("{api}/3.0/mlflow/issues/invoke",                       Admin,                                               Stream),
-    get   ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Read(ISSUE)]),                                 OF_ISSUE),
-    patch ("{api}/3.0/mlflow/issues/{issue_id}",                   All(&[Update(ISSUE)]),                               Forward),
+    post  ("{api}/3.0/mlflow/issues",                                   All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]), Json,    AsIs),
+    post  ("{api}/3.0/mlflow/issues/search",                            All(&[Read(EXPERIMENT)]),                     Json,    AsIs),
+    post  ("{api}/3.0/mlflow/issues/invoke",                            Administrator,                                Stream,  AsIs),
+    get   ("{api}/3.0/mlflow/issues/{issue_id}",                        All(&[Read(ISSUE)]),                                   OF_ISSUE),
+    patch ("{api}/3.0/mlflow/issues/{issue_id}",                        All(&[Update(ISSUE)]),                        Json,    AsIs),
 
-    post  ("{api}/3.0/mlflow/label-schemas/create",                All(&[Manage(EXPERIMENT)]),                          Forward),
-    get   ("{api}/3.0/mlflow/label-schemas/list",                  All(&[Read(EXPERIMENT)]),                            Forward),
-    get   ("{api}/3.0/mlflow/label-schemas/get",                   All(&[Read(SCHEMA)]),                                OF_SCHEMA),
-    get   ("{api}/3.0/mlflow/label-schemas/get-by-name",           All(&[Read(EXPERIMENT)]),                            Forward),
-    patch ("{api}/3.0/mlflow/label-schemas/update",                All(&[Manage(SCHEMA)]),                              Forward),
-    delete("{api}/3.0/mlflow/label-schemas/delete",                All(&[Manage(SCHEMA)]),                              Forward),
+    post  ("{api}/3.0/mlflow/label-schemas/create",                     All(&[Manage(EXPERIMENT)]),                   Json,    AsIs),
+    get   ("{api}/3.0/mlflow/label-schemas/list",                       All(&[Read(EXPERIMENT)]),                              AsIs),
+    get   ("{api}/3.0/mlflow/label-schemas/get",                        All(&[Read(SCHEMA)]),                                  OF_SCHEMA),
+    get   ("{api}/3.0/mlflow/label-schemas/get-by-name",                All(&[Read(EXPERIMENT)]),                              AsIs),
+    patch ("{api}/3.0/mlflow/label-schemas/update",                     All(&[Manage(SCHEMA)]),                       Json,    AsIs),
+    delete("{api}/3.0/mlflow/label-schemas/delete",                     All(&[Manage(SCHEMA)]),                       Json,    AsIs),
 
-    post  ("{api}/3.0/mlflow/review-queues/create",                All(&[Update(EXPERIMENT)]),                          Forward),
-    post  ("{api}/3.0/mlflow/review-queues/get-or-create-user",    All(&[Update(EXPERIMENT)]),                          Forward),
-    get   ("{api}/3.0/mlflow/review-queues/list",                  All(&[Update(EXPERIMENT)]),                          Forward),
-    get   ("{api}/3.0/mlflow/review-queues/get",                   All(&[Update(QUEUE)]),                               Forward),
-    get   ("{api}/3.0/mlflow/review-queues/get-by-name",           All(&[Update(EXPERIMENT)]),                          Forward),
-    post  ("{api}/3.0/mlflow/review-queues/update",                All(&[Manage(QUEUE)]),                               Forward),
-    post  ("{api}/3.0/mlflow/review-queues/delete",                All(&[Manage(QUEUE)]),                               Forward),
-    get   ("{api}/3.0/mlflow/review-queues/items/list",            All(&[Update(QUEUE)]),                               Forward),
-    post  ("{api}/3.0/mlflow/review-queues/items/add",             All(&[Update(QUEUE)]),                               Forward),
-    post  ("{api}/3.0/mlflow/review-queues/items/set-status",      All(&[Update(QUEUE)]),                               Forward),
-    post  ("{api}/3.0/mlflow/review-queues/items/remove",          All(&[Manage(QUEUE)]),                               Forward),
+    post  ("{api}/3.0/mlflow/review-queues/create",                     All(&[Update(EXPERIMENT)]),                   Json,    AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/get-or-create-user",         All(&[Update(EXPERIMENT)]),                   Json,    AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/list",                       All(&[Update(EXPERIMENT)]),                            AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/get",                        All(&[Update(QUEUE)]),                                 AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/get-by-name",                All(&[Update(EXPERIMENT)]),                            AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/update",                     All(&[Manage(QUEUE)]),                        Json,    AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/delete",                     All(&[Manage(QUEUE)]),                        Json,    AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/items/list",                 All(&[Update(QUEUE)]),                                 AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/items/add",                  All(&[Update(QUEUE)]),                        Json,    AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/items/set-status",           All(&[Update(QUEUE)]),                        Json,    AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/items/remove",               All(&[Manage(QUEUE)]),                        Json,    AsIs),
 
-    post  ("{api}/3.0/mlflow/prompt-optimization/jobs",                 All(&[Update(EXPERIMENT), Read(JOB_DATASET), Read(JOB_PROMPT), Read(JOB_OPTIMIZER)]), Forward),
-    get   ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),  Forward),
-    post  ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),  Forward),
-    get   ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Read(JOB)]),         OF_JOB),
-    delete("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Delete(JOB)]),       Forward),
-    post  ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}/cancel", All(&[Update(JOB)]),       Forward),
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs",                 All(&[Update(EXPERIMENT), Read(JOB_DATASET), Read(JOB_PROMPT), Read(JOB_OPTIMIZER)]), Json,    AsIs),
+    get   ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),                              AsIs),
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),                     Json,    AsIs),
+    get   ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Read(JOB)]),                                     OF_JOB),
+    delete("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Delete(JOB)]),                          Json,    AsIs),
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}/cancel", All(&[Update(JOB)]),                          Json,    AsIs),
 ];

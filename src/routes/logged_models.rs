@@ -5,18 +5,18 @@ use super::words::*;
 const SOURCE_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["source_run_id"]);
 
 const OF_MODEL: &[&str] = &["model", "info", "experiment_id"];
-const NEW_MODEL: Then = Learn(Part::LoggedModel, &["model", "info"]);
+const NEW_MODEL: Answer = RememberParent(Part::LoggedModel, &["model", "info"]);
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    post  ("{api}/2.0/mlflow/logged-models",                                  All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]), NEW_MODEL),
-    post  ("{api}/2.0/mlflow/logged-models/search",                           All(&[Read(EXPERIMENTS)]),                         Narrow),
-    get   ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Read(LOGGED_MODEL)]),                        Judge(OF_MODEL)),
-    patch ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Update(LOGGED_MODEL)]),                      Forward),
-    delete("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Delete(LOGGED_MODEL)]),                      Forward),
-    post  ("{api}/2.0/mlflow/logged-models/{model_id}/params",                All(&[Update(LOGGED_MODEL)]),                      Forward),
-    patch ("{api}/2.0/mlflow/logged-models/{model_id}/tags",                  All(&[Update(LOGGED_MODEL)]),                      Forward),
-    delete("{api}/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}",        All(&[Delete(LOGGED_MODEL)]),                      Forward),
-    get   ("{api}/2.0/mlflow/logged-models/{model_id}/artifacts/directories", All(&[Read(LOGGED_MODEL)]),                        Forward),
-    get   ("{api}/2.0/mlflow/logged-models/{model_id}/artifacts/files",       All(&[Read(LOGGED_MODEL)]),                        Stream),
+pub const ROWS: &[Route] = &[
+    post  ("{api}/2.0/mlflow/logged-models",                                  All(&[Update(EXPERIMENT), Read(SOURCE_RUN)]), Json,    NEW_MODEL),
+    post  ("{api}/2.0/mlflow/logged-models/search",                           All(&[Read(EXPERIMENTS)]),                    Json,    RestrictIds),
+    get   ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Read(LOGGED_MODEL)]),                            ByResponse(OF_MODEL)),
+    patch ("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Update(LOGGED_MODEL)]),                 Json,    AsIs),
+    delete("{api}/2.0/mlflow/logged-models/{model_id}",                       All(&[Delete(LOGGED_MODEL)]),                 Json,    AsIs),
+    post  ("{api}/2.0/mlflow/logged-models/{model_id}/params",                All(&[Update(LOGGED_MODEL)]),                 Json,    AsIs),
+    patch ("{api}/2.0/mlflow/logged-models/{model_id}/tags",                  All(&[Update(LOGGED_MODEL)]),                 Json,    AsIs),
+    delete("{api}/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}",        All(&[Delete(LOGGED_MODEL)]),                 Json,    AsIs),
+    get   ("{api}/2.0/mlflow/logged-models/{model_id}/artifacts/directories", All(&[Read(LOGGED_MODEL)]),                            AsIs),
+    get   ("{api}/2.0/mlflow/logged-models/{model_id}/artifacts/files",       All(&[Read(LOGGED_MODEL)]),                            AsIs),
 ];

@@ -3,13 +3,13 @@
 //! One row a route, one line a row; a file for each family. `{api}` stands for both `/api` and `/ajax-api`; `{x}` is
 //! a segment and `{*x}` the rest of the path. What no row covers is refused to all but administrators.
 //!
-//! A row says, from left to right: the method, the path, what the caller needs, and what happens then. A need such
-//! as `Update(RUN)` names a capability and a [`Field`]: where the id is and what it is an id of. A value is taken
+//! A row says, from left to right: the method, the path, what the caller needs, how the body is read (a GET has none), and
+//! what is done with the answer. A need such as `Update(RUN)` names a capability and a [`Field`]: where the id is and what it is an id of. A value is taken
 //! from the path if the pattern names it, from the query of a GET, from the JSON body of a POST or PATCH, and from
 //! either of a DELETE; two places that disagree are a 400.
 //!
 //! What an experiment or a registered model owns is decided by the grants on it. What the classic permissions cannot
-//! express (the gateway, webhooks, jobs of others, the assistant) is for administrators, and its row says `Admin`.
+//! express (the gateway, webhooks, jobs of others, the assistant) is for administrators, and its row says `Administrator`.
 
 mod artifacts;
 mod datasets;
@@ -31,69 +31,111 @@ use matchit::Router;
 use crate::authz::Capability;
 use crate::http::Method;
 
-/// A route.
+/// A route, and the answers to four questions about it.
 #[derive(Debug)]
-pub struct Row {
+pub struct Route {
     /// The method; HEAD is decided as GET.
     pub method: Method,
     /// The pattern of the canonical path.
     pub path: &'static str,
     /// What the caller needs.
-    pub need: Need,
-    /// What happens to the request if the caller has it.
-    pub then: Then,
+    pub requires: Requires,
+    /// How the body is read.
+    pub body: Body,
+    /// What is done with the answer of the origin, or that it is given here.
+    pub answer: Answer,
 }
 
-impl Row {
+impl Route {
     /// Whether it may change users or grants.
-    pub fn writes_directory(&self) -> bool {
-        matches!(self.then, Then::Settle(_)) || matches!(self.then, Then::Serve(_) if self.method != Method::Get)
+    pub fn writes_accounts(&self) -> bool {
+        match self.answer {
+            Answer::Effect(_) => true,
+            Answer::Local(_) => self.method != Method::Get,
+            Answer::AsIs | Answer::CachePublic | Answer::ByResponse(_) | Answer::RememberParent(..) => false,
+            Answer::FilterRows(_) | Answer::RestrictIds | Answer::EmptyUnlessAdmin(_) | Answer::GraphQl => false,
+        }
     }
 
     /// Whether who it is, and the grants on what the request names, are all that is asked about it.
     pub fn is_decided_at_once(&self) -> bool {
-        match self.need {
-            Need::All(_) => matches!(self.then, Then::Forward | Then::Stream | Then::Judge(_) | Then::Learn(..)),
-            Need::Login => matches!(self.then, Then::Forward | Then::Stream),
-            _ => false,
+        let leaves_as_it_is = match self.answer {
+            Answer::AsIs => self.body != Body::Otlp,
+            Answer::ByResponse(_) | Answer::RememberParent(..) => matches!(self.requires, Requires::All(_)),
+            Answer::CachePublic | Answer::Effect(_) | Answer::Local(_) | Answer::FilterRows(_) => false,
+            Answer::RestrictIds | Answer::EmptyUnlessAdmin(_) | Answer::GraphQl => false,
+        };
+        match self.requires {
+            Requires::All(_) | Requires::Authenticated => leaves_as_it_is,
+            Requires::Public | Requires::Administrator | Requires::Oneself(_) | Requires::GraphQl => false,
         }
     }
 
     /// Whether it changes nothing: a GET, or a search by POST. A GraphQL request says so itself.
     pub fn reads(&self) -> bool {
         let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));
-        match self.need {
-            Need::All(claims) => only_reads(claims),
-            Need::GraphQl => false,
-            _ => self.method == Method::Get || matches!(self.then, Then::Filter(_)),
+        match self.requires {
+            Requires::All(claims) => only_reads(claims),
+            Requires::GraphQl => false,
+            Requires::Public | Requires::Authenticated | Requires::Administrator | Requires::Oneself(_) => {
+                self.method == Method::Get || matches!(self.answer, Answer::FilterRows(_))
+            }
         }
     }
 
-    /// True if the gate reads the answer of the origin before anything of it leaves.
+    /// Whether the gate reads the answer of the origin before anything of it leaves.
     pub fn reads_answer(&self) -> bool {
-        match self.then {
-            Then::Judge(_) | Then::Learn(..) | Then::GraphQl | Then::Filter(_) | Then::Settle(_) => true,
-            Then::Forward | Then::Stream | Then::Cache | Then::Spans | Then::Conceal(_) | Then::Narrow => false,
-            Then::Serve(_) => false,
+        match self.answer {
+            Answer::ByResponse(_) | Answer::RememberParent(..) | Answer::GraphQl => true,
+            Answer::FilterRows(_) | Answer::Effect(_) => true,
+            Answer::AsIs | Answer::CachePublic | Answer::EmptyUnlessAdmin(_) | Answer::RestrictIds => false,
+            Answer::Local(_) => false,
+        }
+    }
+
+    /// The endpoint that answers it here.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self.answer {
+            Answer::Local(endpoint) => Some(endpoint),
+            Answer::AsIs | Answer::CachePublic | Answer::ByResponse(_) | Answer::RememberParent(..) => None,
+            Answer::FilterRows(_) | Answer::RestrictIds | Answer::EmptyUnlessAdmin(_) => None,
+            Answer::Effect(_) | Answer::GraphQl => None,
         }
     }
 }
 
 /// What a caller needs.
 #[derive(Debug)]
-pub enum Need {
+pub enum Requires {
     /// Nothing, not even a login.
-    Nobody,
+    Public,
     /// A login.
-    Login,
+    Authenticated,
     /// To be an administrator.
-    Admin,
+    Administrator,
     /// To be the user whom this parameter names, or an administrator.
     Oneself(&'static str),
     /// Every one of these.
     All(&'static [Claim]),
     /// What each root field of the GraphQL document names.
     GraphQl,
+}
+
+/// How a body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// There is none: a GET, or a HEAD.
+    None,
+    /// Not looked at: ids are in path, query or header, or nothing has to be known.
+    Stream,
+    /// As JSON, by the message that MLflow has for the route.
+    Json,
+    /// As spans in OTLP, for the traces that they write to.
+    Otlp,
+    /// As a GraphQL document in JSON.
+    GraphQl,
+    /// As the form of the sign-up page.
+    Form,
 }
 
 /// A capability on what a field names.
@@ -195,35 +237,30 @@ pub enum Count {
     EachOptional,
 }
 
-/// What happens to an allowed request.
+/// What is done with the answer to an allowed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// To the origin. A JSON body has been read and is sent as it came.
-    Forward,
-    /// To the origin; the body is not looked at, ids are in path or query.
-    Stream,
-    /// From the data centre's cache, or to the origin, whose answer is kept there if it says that everybody may have it.
+pub enum Answer {
+    /// It goes out as it came from the origin.
+    AsIs,
+    /// From the data centre's cache, or from the origin, whose answer is kept there if it says that everybody may have it.
     /// Only for a GET that needs no login.
-    Cache,
-    /// To the origin, and its answer names the experiment here (`[]` is each item of a list): decided before a byte
-    /// of it leaves.
-    Judge(&'static [&'static str]),
-    /// To the origin, and its answer names a new part of an experiment under this path: remembered.
-    Learn(Part, &'static [&'static str]),
-    /// To the origin as spans in OTLP: the body is read for the traces that it writes to.
-    Spans,
-    /// To the origin as GraphQL: the document is read, and model versions in the answer are filtered.
+    CachePublic,
+    /// It names the experiment here (`[]` is each item of a list): decided before a byte of it leaves.
+    ByResponse(&'static [&'static str]),
+    /// It names a new part of an experiment under this path: remembered.
+    RememberParent(Part, &'static [&'static str]),
+    /// The unreadable rows are taken out.
+    FilterRows(Listing),
+    /// The unreadable ones are left out of `experiment_ids` before the request is sent.
+    RestrictIds,
+    /// What it did is recorded in the grants before it leaves.
+    Effect(Settlement),
+    /// For everybody but administrators this, as if there were nothing; the origin is not asked.
+    EmptyUnlessAdmin(&'static str),
+    /// Model versions are filtered, as the GraphQL document asked for them.
     GraphQl,
-    /// To the origin for an administrator; to everybody else this, as if there were nothing.
-    Conceal(&'static str),
-    /// To the origin, with the unreadable ones left out of `experiment_ids`.
-    Narrow,
-    /// To the origin, and from its answer the unreadable rows are taken.
-    Filter(Listing),
-    /// To the origin, and what it did is then recorded in the grants.
-    Settle(Settlement),
-    /// Answered here.
-    Serve(Endpoint),
+    /// Given here.
+    Local(Endpoint),
 }
 
 /// Which list of an answer holds what.
@@ -303,27 +340,28 @@ impl Endpoint {
 
 /// The words of the table: `use super::words::*` in each family.
 mod words {
+    pub(super) use super::Answer::{AsIs, ByResponse, CachePublic, Effect, EmptyUnlessAdmin, FilterRows, Local};
+    pub(super) use super::Answer::{RememberParent, RestrictIds};
+    pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
     pub(super) use super::Claim::{Delete, Manage, Read, Update};
-    use super::Need;
-    pub(super) use super::Need::{Admin, All, Login, Nobody, Oneself};
-    pub(super) use super::Then::{Cache, Conceal, Filter, Forward, Judge, Learn, Narrow, Serve, Settle, Stream};
-    pub(super) use super::{Count, Endpoint, Field, Listing, Names, Part, Row, Settlement, Then};
+    pub(super) use super::Requires::{Administrator, All, Authenticated, Oneself, Public};
+    pub(super) use super::{Answer, Body, Count, Endpoint, Field, Listing, Names, Part, Requires, Route, Settlement};
     use crate::http::Method;
 
-    pub(super) const fn get(path: &'static str, need: Need, then: Then) -> Row {
-        Row { method: Method::Get, path, need, then }
+    pub(super) const fn get(path: &'static str, requires: Requires, answer: Answer) -> Route {
+        Route { method: Method::Get, path, requires, body: Body::None, answer }
     }
-    pub(super) const fn post(path: &'static str, need: Need, then: Then) -> Row {
-        Row { method: Method::Post, path, need, then }
+    pub(super) const fn post(path: &'static str, requires: Requires, body: Body, answer: Answer) -> Route {
+        Route { method: Method::Post, path, requires, body, answer }
     }
-    pub(super) const fn put(path: &'static str, need: Need, then: Then) -> Row {
-        Row { method: Method::Put, path, need, then }
+    pub(super) const fn put(path: &'static str, requires: Requires, body: Body, answer: Answer) -> Route {
+        Route { method: Method::Put, path, requires, body, answer }
     }
-    pub(super) const fn patch(path: &'static str, need: Need, then: Then) -> Row {
-        Row { method: Method::Patch, path, need, then }
+    pub(super) const fn patch(path: &'static str, requires: Requires, body: Body, answer: Answer) -> Route {
+        Route { method: Method::Patch, path, requires, body, answer }
     }
-    pub(super) const fn delete(path: &'static str, need: Need, then: Then) -> Row {
-        Row { method: Method::Delete, path, need, then }
+    pub(super) const fn delete(path: &'static str, requires: Requires, body: Body, answer: Answer) -> Route {
+        Route { method: Method::Delete, path, requires, body, answer }
     }
     pub(super) const fn field(names: Names, count: Count, parameters: &'static [&'static str]) -> Field {
         Field { names, parameters, count }
@@ -344,7 +382,7 @@ mod words {
 }
 
 /// The families, in the order in which the documentation prints them.
-pub const TABLE: &[&[Row]] = &[
+pub const TABLE: &[&[Route]] = &[
     experiments::ROWS,
     runs::ROWS,
     logged_models::ROWS,
@@ -362,20 +400,20 @@ pub const TABLE: &[&[Row]] = &[
 /// The rows of one path, and the values of its named segments.
 pub struct Found {
     /// One for each method.
-    pub rows: &'static [&'static Row],
+    pub rows: &'static [&'static Route],
     /// Name and decoded value.
     pub captures: Vec<(String, String)>,
 }
 
 impl Found {
     /// The row of a method.
-    pub fn row(&self, method: Method) -> Option<&'static Row> {
+    pub fn row(&self, method: Method) -> Option<&'static Route> {
         self.rows.iter().copied().find(|row| row.method == method.decided_as())
     }
 
     /// Whether this path is answered here.
     pub fn is_ours(&self) -> bool {
-        self.rows.iter().any(|row| matches!(row.then, Then::Serve(_)))
+        self.rows.iter().any(|row| row.endpoint().is_some())
     }
 
     /// The methods that exist, as in an Allow header.
@@ -390,7 +428,7 @@ impl Found {
 }
 
 /// Both spellings of a pattern's path.
-pub fn paths(row: &Row) -> impl Iterator<Item = String> {
+pub fn paths(row: &Route) -> impl Iterator<Item = String> {
     let both: &[&str] = if row.path.starts_with("{api}") { &["/api", "/ajax-api"] } else { &[""] };
     let rest = row.path.strip_prefix("{api}").unwrap_or(row.path);
     both.iter().map(move |prefix| format!("{prefix}{rest}"))
@@ -415,13 +453,13 @@ pub fn find(path: &str, static_prefix: &str) -> Option<Found> {
 }
 
 /// The whole table as one tree. `None` only if two patterns collide, which a test rules out.
-fn router() -> Option<&'static Router<Vec<&'static Row>>> {
-    static ROUTER: OnceLock<Option<Router<Vec<&'static Row>>>> = OnceLock::new();
+fn router() -> Option<&'static Router<Vec<&'static Route>>> {
+    static ROUTER: OnceLock<Option<Router<Vec<&'static Route>>>> = OnceLock::new();
     ROUTER.get_or_init(build).as_ref()
 }
 
-fn build() -> Option<Router<Vec<&'static Row>>> {
-    let mut by_path: Vec<(String, Vec<&'static Row>)> = Vec::new();
+fn build() -> Option<Router<Vec<&'static Route>>> {
+    let mut by_path: Vec<(String, Vec<&'static Route>)> = Vec::new();
     for row in TABLE.iter().copied().flatten() {
         for path in paths(row) {
             match by_path.iter_mut().find(|(known, _)| *known == path) {

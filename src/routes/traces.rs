@@ -27,47 +27,48 @@ const LOCATIONS: &Field = &field(Names::Experiment, Count::Each, &["locations[].
 const OTLP_EXPERIMENT: &Field = &field(Names::Experiment, Count::One, &["X-Mlflow-Experiment-Id"]);
 const OTLP_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["X-Mlflow-Run-Id"]);
 
-const OF_INFO: Then = Judge(&["trace_info", "experiment_id"]);
-const OF_TRACE: Then = Judge(&["trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);
-const OF_TRACES: Then = Judge(&["traces", "[]", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);
-const OF_INFOS: Then = Judge(&["trace_infos", "[]", "trace_location", "mlflow_experiment", "experiment_id"]);
+const OF_INFO: Answer = ByResponse(&["trace_info", "experiment_id"]);
+const OF_TRACE: Answer = ByResponse(&["trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);
+const OF_TRACES: Answer =
+    ByResponse(&["traces", "[]", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);
+const OF_INFOS: Answer = ByResponse(&["trace_infos", "[]", "trace_location", "mlflow_experiment", "experiment_id"]);
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    post  ("{api}/2.0/mlflow/traces",                                 All(&[Update(EXPERIMENT), Update(TAGS_OF_BODY)]), Forward),
-    get   ("{api}/2.0/mlflow/traces",                                 All(&[Read(EXPERIMENTS)]),                        Forward),
-    patch ("{api}/2.0/mlflow/traces/{request_id}",                    All(&[Update(REQUEST), Update(TAGS_OF_BODY)]),    Forward),
-    get   ("{api}/2.0/mlflow/traces/{request_id}",                    Admin,                                            Forward),
-    get   ("{api}/2.0/mlflow/traces/{request_id}/info",               All(&[Read(REQUEST)]),                            OF_INFO),
-    patch ("{api}/2.0/mlflow/traces/{request_id}/tags",               All(&[Update(REQUEST), Update(TAG)]),             Forward),
-    delete("{api}/2.0/mlflow/traces/{request_id}/tags",               All(&[Update(REQUEST), Update(TAG)]),             Forward),
-    post  ("{api}/2.0/mlflow/traces/delete-traces",                   All(&[Delete(EXPERIMENT)]),                       Forward),
-    post  ("{api}/2.0/mlflow/traces/link-to-run",                     All(&[Update(RUN), Read(TRACES_IF_ANY)]),         Forward),
-    post  ("{api}/2.0/mlflow/traces/link-prompts",                    All(&[Update(TRACE), Read(PROMPTS)]),             Forward),
-    get   ("{api}/2.0/mlflow/get-trace-artifact",                     All(&[Read(REQUEST)]),                            Stream),
-    get   ("{api}/2.0/mlflow/get-online-trace-details",               Admin,                                            Forward),
-    get   ("{api}/2.0/mlflow/unified-traces",                         Admin,                                            Forward),
+pub const ROWS: &[Route] = &[
+    post  ("{api}/2.0/mlflow/traces",                                          All(&[Update(EXPERIMENT), Update(TAGS_OF_BODY)]), Json,    AsIs),
+    get   ("{api}/2.0/mlflow/traces",                                          All(&[Read(EXPERIMENTS)]),                                 AsIs),
+    patch ("{api}/2.0/mlflow/traces/{request_id}",                             All(&[Update(REQUEST), Update(TAGS_OF_BODY)]),    Json,    AsIs),
+    get   ("{api}/2.0/mlflow/traces/{request_id}",                             Administrator,                                             AsIs),
+    get   ("{api}/2.0/mlflow/traces/{request_id}/info",                        All(&[Read(REQUEST)]),                                     OF_INFO),
+    patch ("{api}/2.0/mlflow/traces/{request_id}/tags",                        All(&[Update(REQUEST), Update(TAG)]),             Json,    AsIs),
+    delete("{api}/2.0/mlflow/traces/{request_id}/tags",                        All(&[Update(REQUEST), Update(TAG)]),             Json,    AsIs),
+    post  ("{api}/2.0/mlflow/traces/delete-traces",                            All(&[Delete(EXPERIMENT)]),                       Json,    AsIs),
+    post  ("{api}/2.0/mlflow/traces/link-to-run",                              All(&[Update(RUN), Read(TRACES_IF_ANY)]),         Json,    AsIs),
+    post  ("{api}/2.0/mlflow/traces/link-prompts",                             All(&[Update(TRACE), Read(PROMPTS)]),             Json,    AsIs),
+    get   ("{api}/2.0/mlflow/get-trace-artifact",                              All(&[Read(REQUEST)]),                                     AsIs),
+    get   ("{api}/2.0/mlflow/get-online-trace-details",                        Administrator,                                             AsIs),
+    get   ("{api}/2.0/mlflow/unified-traces",                                  Administrator,                                             AsIs),
     // MLflow 2.22 registers these without a handler
-    post  ("{api}/2.0/mlflow/traces/{request_id}/assessments",                 Admin,                                   Forward),
-    patch ("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Admin,                                   Forward),
-    delete("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Admin,                                   Forward),
+    post  ("{api}/2.0/mlflow/traces/{request_id}/assessments",                 Administrator,                                    Json,    AsIs),
+    patch ("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Administrator,                                    Json,    AsIs),
+    delete("{api}/2.0/mlflow/traces/{request_id}/assessments/{assessment_id}", Administrator,                                    Json,    AsIs),
 
-    post  ("{api}/3.0/mlflow/traces",                                 All(&[Update(NEW_IN), Update(NEW), Update(NEW_TAGS), Update(NEW_ASSESSMENTS)]), Forward),
-    get   ("{api}/3.0/mlflow/traces/{trace_id}",                      All(&[Read(TRACE)]),                              OF_TRACE),
-    get   ("{api}/3.0/mlflow/traces/get",                             All(&[Read(TRACE)]),                              OF_TRACE),
-    get   ("{api}/3.0/mlflow/traces/batchGet",                        All(&[Read(TRACES)]),                             OF_TRACES),
-    post  ("{api}/3.0/mlflow/traces/batchGetInfos",                   All(&[Read(TRACES)]),                             OF_INFOS),
-    post  ("{api}/3.0/mlflow/traces/search",                          All(&[Read(LOCATIONS)]),                          Forward),
-    post  ("{api}/3.0/mlflow/traces/delete-traces",                   All(&[Delete(EXPERIMENT)]),                       Forward),
-    post  ("{api}/3.0/mlflow/traces/calculate-filter-correlation",    All(&[Read(EXPERIMENTS)]),                        Forward),
-    post  ("{api}/3.0/mlflow/traces/metrics",                         All(&[Read(EXPERIMENTS)]),                        Forward),
-    patch ("{api}/3.0/mlflow/traces/{trace_id}/tags",                 All(&[Update(TRACE), Update(TAG)]),               Forward),
-    delete("{api}/3.0/mlflow/traces/{trace_id}/tags",                 All(&[Update(TRACE), Update(TAG)]),               Forward),
-    post  ("{api}/3.0/mlflow/traces/{trace_id}/assessments",          All(&[Update(TRACE)]),                            Forward),
-    get   ("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}", All(&[Read(TRACE)]),                       Forward),
-    patch ("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}", All(&[Update(TRACE)]),                     Forward),
-    delete("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}", All(&[Update(TRACE)]),                     Forward),
-    get   ("{api}/3.0/mlflow/get-trace-artifact",                     All(&[Read(REQUEST)]),                            Stream),
+    post  ("{api}/3.0/mlflow/traces",                                          All(&[Update(NEW_IN), Update(NEW), Update(NEW_TAGS), Update(NEW_ASSESSMENTS)]), Json,    AsIs),
+    get   ("{api}/3.0/mlflow/traces/{trace_id}",                               All(&[Read(TRACE)]),                                       OF_TRACE),
+    get   ("{api}/3.0/mlflow/traces/get",                                      All(&[Read(TRACE)]),                                       OF_TRACE),
+    get   ("{api}/3.0/mlflow/traces/batchGet",                                 All(&[Read(TRACES)]),                                      OF_TRACES),
+    post  ("{api}/3.0/mlflow/traces/batchGetInfos",                            All(&[Read(TRACES)]),                             Json,    OF_INFOS),
+    post  ("{api}/3.0/mlflow/traces/search",                                   All(&[Read(LOCATIONS)]),                          Json,    AsIs),
+    post  ("{api}/3.0/mlflow/traces/delete-traces",                            All(&[Delete(EXPERIMENT)]),                       Json,    AsIs),
+    post  ("{api}/3.0/mlflow/traces/calculate-filter-correlation",             All(&[Read(EXPERIMENTS)]),                        Json,    AsIs),
+    post  ("{api}/3.0/mlflow/traces/metrics",                                  All(&[Read(EXPERIMENTS)]),                        Json,    AsIs),
+    patch ("{api}/3.0/mlflow/traces/{trace_id}/tags",                          All(&[Update(TRACE), Update(TAG)]),               Json,    AsIs),
+    delete("{api}/3.0/mlflow/traces/{trace_id}/tags",                          All(&[Update(TRACE), Update(TAG)]),               Json,    AsIs),
+    post  ("{api}/3.0/mlflow/traces/{trace_id}/assessments",                   All(&[Update(TRACE)]),                            Json,    AsIs),
+    get   ("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}",   All(&[Read(TRACE)]),                                       AsIs),
+    patch ("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}",   All(&[Update(TRACE)]),                            Json,    AsIs),
+    delete("{api}/3.0/mlflow/traces/{trace_id}/assessments/{assessment_id}",   All(&[Update(TRACE)]),                            Json,    AsIs),
+    get   ("{api}/3.0/mlflow/get-trace-artifact",                              All(&[Read(REQUEST)]),                                     AsIs),
 
-    post  ("/v1/traces", All(&[Update(OTLP_EXPERIMENT), Update(OTLP_RUN), Update(TRACES_OF_BODY), Update(TAGS_OF_BODY)]), Then::Spans),
+    post  ("/v1/traces",                                                       All(&[Update(OTLP_EXPERIMENT), Update(OTLP_RUN), Update(TRACES_OF_BODY), Update(TAGS_OF_BODY)]), Otlp,    AsIs),
 ];

@@ -3,11 +3,11 @@
 use super::words::*;
 
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    get("/health",               Nobody, Stream),
-    get("/favicon.ico",          Nobody, Stream),
-    get("/static-files/{*path}", Nobody, Cache),
-    get("/",                     Login,  Stream),
-    get("/version",              Login,  Stream),
-    get("/build/{*path}",        Login,  Stream),
+pub const ROWS: &[Route] = &[
+    get("/health",               Public,        AsIs),
+    get("/favicon.ico",          Public,        AsIs),
+    get("/static-files/{*path}", Public,        CachePublic),
+    get("/",                     Authenticated, AsIs),
+    get("/version",              Authenticated, AsIs),
+    get("/build/{*path}",        Authenticated, AsIs),
 ];

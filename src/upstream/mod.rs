@@ -67,7 +67,7 @@ pub trait Origin {
 }
 
 /// The longest answer that is read to decide or to filter.
-const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
+pub const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Reads a whole answer.
 pub async fn collect<S: ByteStream>(body: Body<S>) -> Result<Vec<u8>> {
@@ -89,12 +89,12 @@ pub async fn collect_within<S: ByteStream>(body: Body<S>, limit: usize) -> Resul
 
 /// True for a status whose body speaks of the request alone, even if the request asks for something hidden: it is
 /// wrong, not served in this version of MLflow, or comes too often.
-pub fn tells_nothing(status: u16) -> bool {
+pub fn is_about_the_request(status: u16) -> bool {
     matches!(status, 400 | 404 | 405 | 413 | 415 | 429 | 501 | 503)
 }
 
 /// An answer of the origin that cannot be decided on.
-pub fn unusable(because: impl Into<String>) -> Refusal {
+pub fn unusable(because: impl std::fmt::Display + 'static) -> Refusal {
     Refusal::fault(Code::BadGateway, "The MLflow server gave an answer that cannot be used.", because)
 }
 

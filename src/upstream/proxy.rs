@@ -1,29 +1,85 @@
-//! What was decided on is what is sent.
+//! What was decided on is what is sent, and what is sent has a permit.
 
-use super::{Origin, OriginRequest, headers};
-use crate::accounts::Database;
-use crate::authz::Caller;
+use std::cell::RefCell;
+
+use super::{Answer, Origin, OriginRequest, collect, headers, is_about_the_request, rewritten, unusable};
+use crate::authz::{Caller, Permit};
+use crate::config::Config;
 use crate::error::Result;
-use crate::gate::Gate;
-use crate::http::{Body, Response};
+use crate::http::{Body, Headers, Method, Response};
+use crate::json::Json;
 use crate::request::path::encode;
 use crate::request::{Call, Payload, origin_of};
-use crate::routes::Row;
+use crate::routes::Route;
 
 /// Fields by which a client asks for a part of an answer, or for none (RFC 9110, 13.1 and 14.2). Of an answer that is
 /// decided on, the gate needs the whole.
 const CONDITIONAL: &[&str] =
     &["range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
 
-impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Sends what was decided on to the origin, unless it is on its way already. A stream is given away; a body that was
+/// The way to the origin, for one request.
+pub struct Proxy<'a, O: Origin> {
+    /// The MLflow server.
+    pub origin: &'a O,
+    /// The operator's configuration.
+    pub config: &'a Config,
+    early: RefCell<Option<Early<O::Stream>>>,
+}
+
+/// A request that is on its way, in the name of this user.
+struct Early<S> {
+    username: String,
+    answer: Answer<S>,
+}
+
+impl<'a, O: Origin> Proxy<'a, O> {
+    /// Nothing is on its way.
+    pub fn new(origin: &'a O, config: &'a Config) -> Self {
+        Self { origin, config, early: RefCell::new(None) }
+    }
+
+    /// Sends what is permitted to the origin, unless it is on its way already. A stream is given away; a body that was
     /// read can be sent again.
-    pub async fn forward(&self, call: &mut Call<O::Stream>, caller: Option<&Caller>) -> Result<Response<O::Stream>> {
-        if !caller.is_some_and(|caller| caller.is_admin) {
+    pub async fn forward(&self, permit: &Permit, call: &mut Call<O::Stream>) -> Result<Response<O::Stream>> {
+        if !permit.is_administrators() {
             call.check_read()?;
         }
-        let username = caller.map(|caller| caller.username.as_str());
-        let answer = match call.early.take().filter(|early| Some(early.username.as_str()) == username) {
+        self.send(permit.username(), call).await
+    }
+
+    /// Asks for an answer that nobody has a permit for yet, since only the answer tells whether the caller may have it.
+    pub async fn withhold(&self, caller: &Caller, call: &mut Call<O::Stream>) -> Result<Withheld<O::Stream>> {
+        if !caller.is_admin {
+            call.check_read()?;
+        }
+        self.send(Some(&caller.username), call).await.map(Withheld::new)
+    }
+
+    /// Sends a read before it is decided. The answer waits for the permit.
+    pub fn begin(&self, caller: &Caller, call: &mut Call<O::Stream>) {
+        let username = caller.username.clone();
+        let answer = self.origin.send(self.outgoing(call, Some(&username)));
+        self.early.replace(Some(Early { username, answer }));
+    }
+
+    /// Asks a question of the gate's own.
+    pub async fn ask(
+        &self,
+        method: Method,
+        target: impl Into<String>,
+        body: Option<Json>,
+        username: Option<&str>,
+    ) -> Result<Response<O::Stream>> {
+        let incoming = body.as_ref().map(|_| ("Content-Type", "application/json"));
+        let incoming: Headers = incoming.into_iter().collect();
+        let headers = headers::to_origin(&incoming, self.config, username);
+        let body = body.map_or(Body::Empty, |body| Body::Bytes(body.compact().into_bytes()));
+        Ok(self.origin.send(OriginRequest { method, target: target.into(), headers, body }).await?)
+    }
+
+    async fn send(&self, username: Option<&str>, call: &mut Call<O::Stream>) -> Result<Response<O::Stream>> {
+        let early = self.early.take().filter(|early| Some(early.username.as_str()) == username);
+        let answer = match early {
             Some(early) => early.answer,
             None => self.origin.send(self.outgoing(call, username)),
         };
@@ -32,7 +88,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         Ok(response)
     }
 
-    /// The request as the origin gets it.
+    /// The request as the origin gets it, in the name of this user.
     pub fn outgoing(&self, call: &mut Call<O::Stream>, username: Option<&str>) -> OriginRequest<O::Stream> {
         let target = format!("{}{}", encode(&call.path), call.forwarded_query());
         let body = match std::mem::replace(&mut call.payload, Payload::None) {
@@ -56,9 +112,65 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             headers.set("Content-Type", call.content_type.as_deref().unwrap_or_default());
             headers.remove("Content-Encoding");
         }
-        if call.row.is_some_and(Row::reads_answer) {
+        if call.row.is_some_and(Route::reads_answer) {
             CONDITIONAL.iter().for_each(|name| headers.remove(name));
         }
         OriginRequest { method: call.method, target, headers, body }
+    }
+}
+
+/// An answer of the origin that is read, and that leaves only with a permit.
+pub struct Withheld<S>(Response<S>);
+
+impl<S: crate::http::ByteStream> Withheld<S> {
+    /// Holds an answer back, whether or not there is a permit.
+    pub fn new(response: Response<S>) -> Self {
+        Self(response)
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// Reads the whole body, up to [`super::ANSWER_LIMIT`].
+    pub async fn read(&mut self) -> Result<Vec<u8>> {
+        collect(self.take_body()).await
+    }
+
+    /// Reads the whole body; `None` if it is longer than `limit`.
+    pub async fn read_within(&mut self, limit: usize) -> Result<Option<Vec<u8>>> {
+        super::collect_within(self.take_body(), limit).await
+    }
+
+    fn take_body(&mut self) -> Body<S> {
+        std::mem::replace(&mut self.0.body, Body::Empty)
+    }
+
+    /// The header fields, for an answer that is written anew.
+    pub fn into_headers(self) -> Headers {
+        let mut headers = self.0.headers;
+        rewritten(&mut headers);
+        headers
+    }
+
+    /// The answer as it came, for who may have it.
+    pub fn release(self, _permit: &Permit) -> Response<S> {
+        self.0
+    }
+
+    /// The answer with this body, which was read or made of what was read.
+    pub fn release_with(self, _permit: &Permit, body: Vec<u8>) -> Response<S> {
+        let status = self.0.status;
+        Response { status, headers: self.into_headers(), body: Body::Bytes(body) }
+    }
+
+    /// A refusal of the origin whose words are about the request alone; any other status cannot be used.
+    pub fn into_refusal(self, what: &str) -> Result<Response<S>> {
+        let status = self.0.status;
+        if is_about_the_request(status) {
+            return Ok(self.0);
+        }
+        Err(unusable(format!("{what} was answered with status {status}")))
     }
 }

@@ -216,7 +216,7 @@ fn names_of_any_length_leave_a_bounded_number_of_bytes_behind() {
         let body = json!({ "name": name, "description": "" }).to_string();
         world.json("PATCH", ALICE, "/api/2.0/mlflow/registered-models/update", &body);
     };
-    let bytes = || world.isolate.verified.borrow().bytes();
+    let bytes = || world.isolate.sign_ins.verified.borrow().bytes();
     for n in 0..20 {
         ask(&format!("{n}{}", "x".repeat(1_900_000)));
     }
@@ -317,7 +317,7 @@ fn of_a_stranger_s_body_only_the_beginning_is_read_on_every_route() {
                 fields.extend(authorization.map(|value| ("Authorization", value.as_str())));
                 fields.extend(encoding.map(|value| ("Content-Encoding", value)));
                 let cost = send(&world, row.method.as_str(), &path, &fields, &body);
-                let is_public = matches!(row.need, mlflow_edge_auth::routes::Need::Nobody);
+                let is_public = matches!(row.requires, mlflow_edge_auth::routes::Requires::Public);
                 let expected: &[u16] = if is_public { &[200] } else { &[401, 429] };
                 let what = format!("{} {path} {content_type}", row.method.as_str());
                 assert!(expected.contains(&cost.status), "{what}: {}", cost.status);
@@ -334,10 +334,10 @@ fn unknown_token() -> String {
 
 #[test]
 fn a_public_route_reads_no_body() {
-    use mlflow_edge_auth::routes::{Need, TABLE, Then};
-    let public = TABLE.iter().copied().flatten().filter(|row| matches!(row.need, Need::Nobody));
+    use mlflow_edge_auth::routes::{Answer as RouteAnswer, Requires, TABLE};
+    let public = TABLE.iter().copied().flatten().filter(|row| matches!(row.requires, Requires::Public));
     for row in public {
-        assert!(matches!(row.then, Then::Stream | Then::Cache) && row.method.is_safe(), "{row:?}");
+        assert!(matches!(row.answer, RouteAnswer::AsIs | RouteAnswer::CachePublic) && row.method.is_safe(), "{row:?}");
     }
 }
 

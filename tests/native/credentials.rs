@@ -536,7 +536,7 @@ fn new_passwords_and_old_pbkdf2_become_scrypt_which_stays() {
 fn burnt(world: &World, user: &str) -> String {
     let password = format!("{user}:wrong-{}", world.isolate.hashes());
     assert_eq!(world.cost(|| assert_eq!(world.get(&password, "/").status, 401)), (2, 0, 1), "{user}");
-    world.isolate.last_hashed().unwrap().to_string()
+    world.isolate.sign_ins.last_hashed().unwrap().to_string()
 }
 
 #[test]

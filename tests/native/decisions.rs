@@ -5,21 +5,21 @@ use std::fmt::Write;
 use crate::support::sample::send_sample;
 use crate::support::{ADMIN, ALICE, World};
 use mlflow_edge_auth::http::Method;
-use mlflow_edge_auth::routes::{self, Claim, Need, Row, TABLE, Then};
+use mlflow_edge_auth::routes::{self, Answer as RouteAnswer, Claim, Requires, Route, TABLE};
 
 const LEVELS: [&str; 6] = ["MANAGE", "EDIT", "USE", "READ", "NO_PERMISSIONS", "-"];
 
 /// What happens: `yes` it is forwarded or served, `no` it is refused, `rows` only readable rows come back, `empty` none, `self` it
 /// is for the user whom it names.
-fn outcome(world: &World, user: &str, row: &Row) -> &'static str {
+fn outcome(world: &World, user: &str, row: &Route) -> &'static str {
     let answer = send_sample(world, user, row);
-    match (answer.status, row.then) {
+    match (answer.status, row.answer) {
         (401, _) => "login",
-        (403, _) if matches!(row.need, Need::Oneself(_)) => "self", // refused for another user
+        (403, _) if matches!(row.requires, Requires::Oneself(_)) => "self", // refused for another user
         (403, _) => "no",
-        (200, Then::GraphQl) if answer.body.contains("null") => "no",
-        (200, Then::Conceal(_)) if world.mlflow.seen.borrow().is_empty() => "empty",
-        (200, Then::Filter(_) | Then::Narrow) => "rows",
+        (200, RouteAnswer::GraphQl) if answer.body.contains("null") => "no",
+        (200, RouteAnswer::EmptyUnlessAdmin(_)) if world.mlflow.seen.borrow().is_empty() => "empty",
+        (200, RouteAnswer::FilterRows(_) | RouteAnswer::RestrictIds) => "rows",
         // a decision was made: what follows is about the parameters that the sample leaves out
         _ => "yes",
     }
@@ -129,7 +129,7 @@ fn no_two_rows_are_the_same_route() {
         assert!(seen.insert((row.method.as_str(), row.path)), "{} {}", row.method.as_str(), row.path);
         let found = routes::find(&routes::paths(row).next().unwrap(), "").expect("the table is one tree");
         assert!(found.row(row.method).is_some());
-        if let Need::All(claims) = row.need {
+        if let Requires::All(claims) = row.requires {
             assert!(!claims.is_empty());
             let _: Vec<_> = claims.iter().copied().map(Claim::parts).collect();
         }

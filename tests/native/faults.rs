@@ -9,7 +9,7 @@ use mlflow_edge_auth::authz::Resource;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::owners::Parent;
-use mlflow_edge_auth::routes::{Need, Part, Row, Settlement, TABLE, Then};
+use mlflow_edge_auth::routes::{Answer as RouteAnswer, Part, Requires, Route, Settlement, TABLE};
 use mlflow_edge_auth::upstream::OriginError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -58,15 +58,17 @@ fn nameless() -> String {
     .to_string()
 }
 
-fn rows() -> impl Iterator<Item = &'static Row> {
-    TABLE.iter().copied().flatten().filter(|row| !matches!(row.then, Then::Serve(_)))
+fn rows() -> impl Iterator<Item = &'static Route> {
+    TABLE.iter().copied().flatten().filter(|row| !matches!(row.answer, RouteAnswer::Local(_)))
 }
 
 #[test]
 fn no_fault_of_the_origin_opens_a_row() {
     for (fault, answer) in faults() {
         let answer = std::rc::Rc::new(answer);
-        for row in rows().filter(|row| matches!(row.need, Need::All(_) | Need::GraphQl | Need::Admin)) {
+        for row in
+            rows().filter(|row| matches!(row.requires, Requires::All(_) | Requires::GraphQl | Requires::Administrator))
+        {
             let world = closed();
             let script = answer.clone();
             *world.mlflow.script.borrow_mut() = Some(Box::new(move |seen| Some(script(seen))));
@@ -80,9 +82,10 @@ fn no_fault_of_the_origin_opens_a_row() {
             assert!(world.mlflow.cache.borrow().is_empty(), "{place}");
             // a write that may not be done is not done, whatever becomes of the look-up
             let written = world.mlflow.seen.borrow().iter().any(|seen| seen.header("x-forwarded-user").is_some());
-            let reads = matches!(row.then, Then::Judge(_));
+            let reads = matches!(row.answer, RouteAnswer::ByResponse(_));
             // everybody may make a thing, whose grants are recorded when it is there
-            let makes = matches!(row.then, Then::Settle(Settlement::ExperimentCreated | Settlement::ModelCreated));
+            let makes =
+                matches!(row.answer, RouteAnswer::Effect(Settlement::ExperimentCreated | Settlement::ModelCreated));
             assert!(!written || reads || makes, "{place}: it was forwarded");
         }
     }
@@ -92,7 +95,7 @@ fn no_fault_of_the_origin_opens_a_row() {
 fn no_fault_of_the_origin_passes_a_search_unfiltered() {
     for (fault, answer) in faults() {
         let answer = std::rc::Rc::new(answer);
-        for row in rows().filter(|row| matches!(row.then, Then::Filter(_))) {
+        for row in rows().filter(|row| matches!(row.answer, RouteAnswer::FilterRows(_))) {
             let world = closed();
             world.grant(2, "experiment", "1", "READ");
             let script = answer.clone();
@@ -157,21 +160,27 @@ fn a_directory_that_fails_or_gives_nonsense_is_a_refusal_on_every_row() {
         ("grants", json!("[[\"planet\",\"1\",\"READ\"]]")),
         ("grants", json!("[[null,null,null]]")),
     ];
-    for row in rows().filter(|row| !matches!(row.need, Need::Nobody)) {
+    for row in rows().filter(|row| !matches!(row.requires, Requires::Public)) {
         for (column, value) in garbage.clone() {
             let world = World::new();
             world.grant(2, "experiment", "1", "MANAGE");
             world.grant(2, "registered_model", "m", "MANAGE");
             // grants come with the caller, as JSON, or, once an answer was read, as rows of their own
             let is_of_a_row = matches!(column, "permission" | "resource_type" | "resource_id");
-            if is_of_a_row && !matches!((&row.need, row.then), (Need::All(_), Then::Judge(_) | Then::Filter(_))) {
+            if is_of_a_row
+                && !matches!(
+                    (&row.requires, row.answer),
+                    (Requires::All(_), RouteAnswer::ByResponse(_) | RouteAnswer::FilterRows(_))
+                )
+            {
                 continue;
             }
             *world.database.garbles.borrow_mut() = Some((column, value.clone()));
             let got = send_sample(&world, ALICE, row);
             let place = format!("{} {} with {column} = {value}", row.method.as_str(), row.path);
             let settled = world.mlflow.seen.borrow().iter().any(|seen| {
-                seen.header("x-forwarded-user").is_some() && !matches!(row.then, Then::Judge(_) | Then::Filter(_))
+                seen.header("x-forwarded-user").is_some()
+                    && !matches!(row.answer, RouteAnswer::ByResponse(_) | RouteAnswer::FilterRows(_))
             });
             let narrowed_to_nothing = got.body == "{}";
             assert!(got.status >= 400 || narrowed_to_nothing, "{place}: {}", got.status);

@@ -3,7 +3,7 @@
 use crate::support::{ADMIN, ALICE, BOB, World, basic};
 use mlflow_edge_auth::http::{Headers, Method};
 use mlflow_edge_auth::respond::static_files::may_be_kept;
-use mlflow_edge_auth::routes::{Need, TABLE, Then};
+use mlflow_edge_auth::routes::{Answer as RouteAnswer, Requires, TABLE};
 use mlflow_edge_auth::upstream::OriginError;
 
 const GET_EXPERIMENT: &str = "/api/2.0/mlflow/experiments/get?experiment_id=1";
@@ -168,8 +168,8 @@ fn the_origin_says_what_may_be_kept() {
 
 #[test]
 fn what_is_kept_needs_no_login() {
-    let rows = TABLE.iter().copied().flatten().filter(|row| matches!(row.then, Then::Cache));
-    let rows: Vec<_> = rows.inspect(|row| assert!(matches!(row.need, Need::Nobody), "{}", row.path)).collect();
+    let rows = TABLE.iter().copied().flatten().filter(|row| matches!(row.answer, RouteAnswer::CachePublic));
+    let rows: Vec<_> = rows.inspect(|row| assert!(matches!(row.requires, Requires::Public), "{}", row.path)).collect();
     assert!(!rows.is_empty() && rows.iter().all(|row| row.method == Method::Get));
 }
 

@@ -8,12 +8,14 @@ use std::fmt::Write;
 
 use crate::support::{ALICE, Bytes, World, basic};
 use futures_util::FutureExt;
-use mlflow_edge_auth::authz::{self, Caller, Capability, Grants, Kind, Permission, Resource, SignIn};
+use mlflow_edge_auth::authz::{
+    self, Caller, Capability, Grants, Kind, Permission, Question, Requirement, Resource, SignIn,
+};
 use mlflow_edge_auth::http::{Headers, Request};
 use mlflow_edge_auth::json::{Json, Limits, Wanted};
 use mlflow_edge_auth::request::query::Query;
 use mlflow_edge_auth::request::{Call, Payload, Target, graphql, path, shapes};
-use mlflow_edge_auth::routes::{self, Need, Row, TABLE, Then};
+use mlflow_edge_auth::routes::{self, Requires, Route, TABLE};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -472,7 +474,9 @@ fn a_decision_is_what_the_table_says() {
         let asked = as_resource(asked);
         assert_eq!(grants.level(&asked, default.1).as_str(), name);
         assert_eq!(Permission::parse(name), Some(grants.level(&asked, default.1)));
-        assert_eq!(authz::decide(&caller, &grants, default.1, capability, &asked).is_ok(), expected);
+        let all = [(capability, vec![asked])];
+        let question = Question { requirement: Requirement::All(&all), reads: false, administers: false };
+        assert_eq!(authz::decide(&question, Some(&caller), &grants, default.1).is_ok(), expected);
     });
 }
 
@@ -624,16 +628,15 @@ fn json_name(field: &str) -> String {
 }
 
 /// The rows whose bodies are read.
-fn rows_with_bodies() -> Vec<&'static Row> {
+fn rows_with_bodies() -> Vec<&'static Route> {
     let all = TABLE.iter().copied().flatten();
-    all.filter(|row| !row.method.is_safe() && !matches!(row.then, Then::Stream | Then::Spans | Then::Serve(_)))
-        .collect()
+    all.filter(|row| !row.method.is_safe() && row.body == routes::Body::Json && row.endpoint().is_none()).collect()
 }
 
 /// A row, and a body made of what the row looks at in both spellings, of what the gate looks at beside it, and of others.
-fn bodies() -> impl Strategy<Value = (&'static Row, Json)> {
+fn bodies() -> impl Strategy<Value = (&'static Route, Json)> {
     select(rows_with_bodies()).prop_flat_map(|row| {
-        let claims = if let Need::All(claims) = row.need { claims } else { &[] };
+        let claims = if let Requires::All(claims) = row.requires { claims } else { &[] };
         let steps = claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
         let names = steps.map(|step| step.trim_end_matches(['[', ']', '{', '}'])).chain(["run_id", "model_id", "name"]);
         let fields = names.flat_map(|name| [name.to_owned(), name.to_owned(), json_name(name)]);

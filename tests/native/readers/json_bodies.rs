@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::request::{Call, Payload, Target};
-use mlflow_edge_auth::routes::Need;
+use mlflow_edge_auth::routes::Requires;
 use serde_json::{Value, json};
 
 use crate::support::{Bytes, World};
@@ -45,8 +45,8 @@ fn read(input: &Value) -> mlflow_edge_auth::error::Result<Call<Bytes>> {
 
 /// The values of each field of the row, and what goes to MLflow. `None` if it is refused.
 fn decided(call: &Call<Bytes>) -> Option<Value> {
-    let claims = match call.row?.need {
-        Need::All(claims) => claims,
+    let claims = match call.row?.requires {
+        Requires::All(claims) => claims,
         _ => &[],
     };
     let mut decided = Vec::new();

@@ -3,12 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
-use mlflow_edge_auth::accounts::Accounts;
-use mlflow_edge_auth::accounts::replicas::Replicated;
 use mlflow_edge_auth::error::Result;
-use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, Headers, Method, Request};
 use mlflow_edge_auth::request::{Call, Payload, Target};
+use mlflow_edge_auth::upstream::proxy::Proxy;
 use serde_json::{Value, json};
 
 use crate::support::{Bytes, World};
@@ -42,16 +40,7 @@ fn verdict(world: &World, input: &Value) -> Result<Value> {
     if decided["traces"].as_array().unwrap().contains(&json!("?")) {
         return Ok(json!({ "refused": 403 })); // no origin can be asked for it
     }
-    let gate = Gate {
-        config: &world.config,
-        accounts: Accounts(Replicated::new(&world.database, world.replica.as_ref())),
-        origin: &world.mlflow,
-        edge: &world.edge,
-        state: &world.isolate,
-        now: 0,
-        random: |_| false,
-    };
-    let outgoing = gate.outgoing(&mut call, Some("alice"));
+    let outgoing = Proxy::new(&&world.mlflow, &world.config).outgoing(&mut call, Some("alice"));
     let Body::Bytes(body) = outgoing.body else { panic!("a body is forwarded") };
     let headers: Vec<_> = outgoing.headers.iter().collect();
     Ok(json!({ "decided": decided, "headers": headers, "body": STANDARD.encode(body) }))

@@ -1,12 +1,12 @@
 //! A request to each row of the table.
 
 use mlflow_edge_auth::http::Method;
-use mlflow_edge_auth::routes::{self, Names, Need, Part, Row, Then};
+use mlflow_edge_auth::routes::{self, Names, Part, Requires, Route};
 
 use super::{Answer, World, basic};
 
 /// A request to a row that names experiment 1, run r1, logged model m-1 and the model "m".
-pub fn sample(row: &Row) -> (String, String) {
+pub fn sample(row: &Route) -> (String, String) {
     let mut path = routes::paths(row).next().unwrap();
     for (pattern, value) in [
         ("{model_id}", "m-1"),
@@ -28,17 +28,17 @@ pub fn sample(row: &Row) -> (String, String) {
     let mut body = serde_json::Map::new();
     body.insert("name".into(), "m".into());
     body.insert("new_name".into(), "new".into());
-    if let Need::Oneself(parameter) = row.need {
+    if let Requires::Oneself(parameter) = row.requires {
         body.insert(parameter.into(), "bob".into());
         return (format!("{path}?{parameter}=bob"), serde_json::Value::Object(body).to_string());
     }
-    if let Need::GraphQl = row.need {
+    if let Requires::GraphQl = row.requires {
         body.insert(
             "query".into(),
             r#"{ mlflowGetExperiment(input: {experimentId: "1"}) { apiError { code } } }"#.into(),
         );
     }
-    let Need::All(claims) = row.need else { return (path, serde_json::Value::Object(body).to_string()) };
+    let Requires::All(claims) = row.requires else { return (path, serde_json::Value::Object(body).to_string()) };
     for claim in claims {
         let (_, field) = claim.parts();
         let name = field.parameters[0];
@@ -62,7 +62,7 @@ pub fn sample(row: &Row) -> (String, String) {
             body.insert("resource_type".into(), "experiment".into());
         }
     }
-    let in_query = row.method == Method::Get || matches!(row.then, Then::Stream);
+    let in_query = row.method == Method::Get || row.body == routes::Body::Stream;
     let named_by_path = ["1/r1", "m-1", "tr-1", "d-1", "iss-1", "job-1"].iter().any(|id| path.contains(id));
     let target = if in_query && !named_by_path { format!("{path}?{}", query.join("&")) } else { path };
     (target, serde_json::Value::Object(body).to_string())
@@ -106,9 +106,9 @@ const SPANS: &str =
     r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001"}]}]}]}"#;
 
 /// Sends the sample of a row as a user, or as nobody.
-pub fn send_sample(world: &World, user: &str, row: &Row) -> Answer {
+pub fn send_sample(world: &World, user: &str, row: &Route) -> Answer {
     let (target, mut body) = sample(row);
-    if row.then == Then::Spans {
+    if row.body == routes::Body::Otlp {
         body = SPANS.to_owned();
     }
     let body = (row.method != Method::Get).then_some(body.as_bytes());

@@ -1,0 +1,99 @@
+//! What an isolate remembers of sign-ins.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::access_jwt::RsaKey;
+use super::verified::Verified;
+use crate::password::Method;
+
+/// For so many seconds.
+const COMMON_METHOD_GOOD: u64 = 3600;
+
+/// The keys of an Access team, and the fetches of them.
+#[derive(Clone, Default)]
+pub struct AccessKeys {
+    /// The keys that were fetched last.
+    pub keys: Rc<Vec<RsaKey>>,
+    /// Seconds since 1970.
+    pub fetched_at: u64,
+    /// The last fetch that ended or, where keys are known, began; in seconds since 1970.
+    pub tried_at: u64,
+    /// Fetches under way: more than one only before any keys are known.
+    pub under_way: u32,
+}
+
+/// What an isolate remembers of sign-ins. Nothing here can allow what the directory would refuse.
+pub struct SignIns {
+    /// Credentials that matched.
+    pub verified: RefCell<Verified>,
+    /// The keys of the Access team.
+    pub access_keys: RefCell<AccessKeys>,
+    /// Whether the users table is known to hold somebody.
+    pub has_users: Cell<bool>,
+    /// The method of most stored hashes, which is what an unknown name is made to cost, and when D1 told it.
+    common_method: Cell<(Option<Method>, u64)>,
+    hashes: Cell<(u64, Option<Method>)>,
+}
+
+impl SignIns {
+    /// An empty memory; `key` is random.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self {
+            verified: RefCell::new(Verified::new(key)),
+            access_keys: RefCell::new(AccessKeys::default()),
+            has_users: Cell::new(false),
+            common_method: Cell::new((None, 0)),
+            hashes: Cell::new((0, None)),
+        }
+    }
+
+    /// Counts a fetch of the Access team's keys until the value is dropped, also with a request that is given up.
+    pub fn begin_fetch(&self, now: u64) -> impl Drop {
+        let mut state = self.access_keys.borrow_mut();
+        state.under_way += 1;
+        if !state.keys.is_empty() {
+            state.tried_at = now;
+        }
+        UnderWay(&self.access_keys)
+    }
+
+    /// Takes down by which method most password hashes are stored, as D1 tells it now.
+    pub fn learn_common_method(&self, told: Option<&str>, now: u64) {
+        self.common_method.set((told.and_then(Method::parse), now));
+    }
+
+    /// The method of most stored hashes, if it is known and can be computed.
+    pub fn common_method(&self) -> Option<Method> {
+        self.common_method.get().0
+    }
+
+    /// Returns true if it is so long ago that D1 was asked for it that imports and renewals may have changed it.
+    pub fn is_common_method_old(&self, now: u64) -> bool {
+        self.common_method.get().1 + COMMON_METHOD_GOOD <= now
+    }
+
+    /// Counts a password hash that is about to be computed.
+    pub fn count_hash(&self, method: Method) {
+        self.hashes.set((self.hashes() + 1, Some(method)));
+    }
+
+    /// How many password hashes were computed.
+    pub fn hashes(&self) -> u64 {
+        self.hashes.get().0
+    }
+
+    /// The method of the last one.
+    pub fn last_hashed(&self) -> Option<Method> {
+        self.hashes.get().1
+    }
+}
+
+struct UnderWay<'a>(&'a RefCell<AccessKeys>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.borrow_mut();
+        state.under_way = state.under_way.saturating_sub(1);
+    }
+}

@@ -1,0 +1,163 @@
+//! From what a route requires to a permit: the resources that the request is about, the grants on them, the decision.
+
+use super::Owners;
+use crate::accounts::{Accounts, Database};
+use crate::authz::{self, Caller, Capability, Grants, Permit, Question, Requirement, Resource};
+use crate::error::{Refusal, Result};
+use crate::http::Method;
+use crate::request::input::text;
+use crate::request::{Call, Demand, Subject};
+use crate::routes::{Answer, Endpoint, Requires, Route};
+use crate::upstream::Origin;
+
+/// The stage that gives permits.
+pub struct Authorizer<'a, D, O: Origin> {
+    /// Users and grants.
+    pub accounts: &'a Accounts<D>,
+    /// What a request is about.
+    pub owners: &'a Owners<'a, O>,
+}
+
+/// Who asks, and with what.
+pub struct Asker<'a> {
+    /// The user.
+    pub caller: &'a Caller,
+    /// The grants on everything that was known to be asked for.
+    pub grants: Grants,
+    /// What the row demands of this request.
+    pub demands: Result<Vec<Demand>>,
+}
+
+impl<O: Origin> Owners<'_, O> {
+    /// Whether these grants are enough for what is known to be asked for.
+    pub fn would_do(&self, demands: &[Demand], caller: &Caller, grants: &Grants) -> bool {
+        let default = self.config.default_permission;
+        let may = |demand: &Demand| {
+            let resource = self.known(&demand.subject);
+            resource.is_none_or(|it| caller.is_admin || grants.level(&it, default).allows(demand.capability))
+        };
+        demands.iter().all(may)
+    }
+
+    /// Whether the experiment is still unknown, so that only the answer tells it. A HEAD has no answer to read.
+    pub fn is_to_be_told(&self, call: &Call<O::Stream>, demands: &[Demand]) -> bool {
+        call.method != Method::Head && demands.iter().any(|demand| self.known(&demand.subject).is_none())
+    }
+}
+
+impl<D: Database, O: Origin> Authorizer<'_, D, O> {
+    /// Gives a permit for a request, or says why there is none.
+    pub async fn permit(&self, route: &Route, call: &Call<O::Stream>, asker: Asker<'_>) -> Result<Permit> {
+        let Asker { caller, grants, demands } = asker;
+        let decide = |requirement| self.decide(call, route.endpoint(), requirement, caller, &grants);
+        if caller.is_admin {
+            return decide(Requirement::Administrator).and_then(|permit| check_for_admin(demands).map(|()| permit));
+        }
+        match route.requires {
+            Requires::Public => decide(Requirement::Public),
+            Requires::Authenticated => decide(Requirement::Authenticated),
+            Requires::Administrator => decide(Requirement::Administrator),
+            Requires::Oneself(parameter) => {
+                decide(Requirement::Authenticated)?; // what the sign-in forbids comes before what the request lacks
+                decide(Requirement::Account(&text(call, parameter)?))
+            }
+            Requires::All(_) | Requires::GraphQl => {
+                decide(Requirement::Authenticated)?;
+                let demands = demands?;
+                if demands.is_empty() && !may_name_nothing(route) {
+                    return Err(nothing_named(route));
+                }
+                self.all(call, &demands, caller, grants).await
+            }
+        }
+    }
+
+    /// Every demand must be met; those whose experiment is unknown cost look-ups and a second statement.
+    pub async fn all(
+        &self,
+        call: &Call<O::Stream>,
+        demands: &[Demand],
+        caller: &Caller,
+        mut grants: Grants,
+    ) -> Result<Permit> {
+        let subjects: Vec<&Subject> = demands.iter().map(|demand| &demand.subject).collect();
+        let resources = self.owners.resolve(&subjects).await?;
+        if !grants.cover(resources.iter().flatten()) {
+            grants = self.accounts.grants(caller.id, &resources.concat()).await?;
+        }
+        let each = demands.iter().zip(resources);
+        let all: Vec<_> = each.map(|(demand, resources)| (demand.capability, resources)).collect();
+        self.decide(call, call.row.and_then(Route::endpoint), Requirement::All(&all), caller, &grants)
+    }
+
+    /// A permit to see all of these, with the grants that D1 has now.
+    pub async fn to_read(&self, call: &Call<O::Stream>, resources: Vec<Resource>, caller: &Caller) -> Result<Permit> {
+        let grants = self.accounts.grants(caller.id, &resources).await?;
+        let all = [(Capability::Read, resources)];
+        self.decide(call, None, Requirement::All(&all), caller, &grants)
+    }
+
+    /// A permit for whatever everybody gets who has logged in.
+    pub fn signed_in(&self, call: &Call<O::Stream>, caller: &Caller) -> Result<Permit> {
+        self.decide(call, None, Requirement::Authenticated, caller, &Grants::default())
+    }
+
+    /// A permit for what no row covers: for administrators.
+    pub fn unknown(&self, call: &Call<O::Stream>, caller: &Caller) -> Result<Permit> {
+        let permit = self.decide(call, None, Requirement::Administrator, caller, &Grants::default());
+        let no_row = || Refusal::denied(format!("no row for {} {}", call.method.as_str(), call.path));
+        permit.map_err(|refusal| if caller.is_admin { refusal } else { no_row() })
+    }
+
+    /// A permit for the ones among these that may be seen.
+    pub fn readable(
+        &self,
+        call: &Call<O::Stream>,
+        resources: Vec<Resource>,
+        caller: &Caller,
+        grants: &Grants,
+    ) -> Result<(Permit, Vec<Resource>)> {
+        let default = self.owners.config.default_permission;
+        let mut all = resources;
+        all.retain(|resource| authz::may_read(std::slice::from_ref(resource), grants, default));
+        let wanted = [(Capability::Read, all)];
+        let permit = self.decide(call, None, Requirement::All(&wanted), caller, grants)?;
+        let [(_, all)] = wanted;
+        Ok((permit, all))
+    }
+
+    fn decide(
+        &self,
+        call: &Call<O::Stream>,
+        endpoint: Option<Endpoint>,
+        requirement: Requirement<'_>,
+        caller: &Caller,
+        grants: &Grants,
+    ) -> Result<Permit> {
+        let administers = endpoint.is_some_and(Endpoint::administers);
+        let question = Question { requirement, reads: call.reads(), administers };
+        Ok(authz::decide(&question, Some(caller), grants, self.owners.config.default_permission)?)
+    }
+}
+
+/// Whether a row whose ids may all be missing says enough about a request that has none of them: the answer is narrowed.
+fn may_name_nothing(route: &Route) -> bool {
+    match route.answer {
+        Answer::FilterRows(_) | Answer::GraphQl | Answer::RestrictIds => true,
+        Answer::AsIs | Answer::CachePublic | Answer::ByResponse(_) | Answer::RememberParent(..) => false,
+        Answer::Effect(_) | Answer::EmptyUnlessAdmin(_) | Answer::Local(_) => false,
+    }
+}
+
+fn nothing_named(route: &Route) -> Refusal {
+    match route.requires {
+        Requires::All([claim, ..]) => Refusal::missing(claim.parts().1.parameters.first().unwrap_or(&"id")),
+        _ => Refusal::denied("the request names nothing"),
+    }
+}
+
+/// An administrator may do everything, but what goes to the origin is canonical for one too. What is only missing,
+/// or of a media type that the origin refuses, is left to the origin's own words.
+fn check_for_admin(demands: Result<Vec<Demand>>) -> Result<()> {
+    demands.map(drop).or_else(|refusal| if refusal.is_left_to_origin() { Ok(()) } else { Err(refusal) })
+}

@@ -1,0 +1,92 @@
+//! The parameters of the endpoints that are answered here, each read once: the decision and the endpoint take the same value.
+
+use super::{Call, Payload, Subject, Unreadable};
+use crate::authz::{Kind, Resource};
+use crate::error::{Refusal, Result};
+use crate::http::Method;
+use crate::json::Json;
+
+/// A parameter, from where MLflow's auth app reads it: the query of a GET, the body of a POST or PATCH, and of a
+/// DELETE the body if its media type is JSON, or else the query. That the key is there is what counts.
+pub fn parameter<S>(call: &Call<S>, name: &str) -> Result<Json> {
+    let in_query = matches!(
+        (&call.payload, call.method.decided_as()),
+        (_, Method::Get) | (Payload::Json(_, Err(Unreadable::WrongType)), Method::Delete)
+    );
+    if call.method == Method::Delete
+        && !in_query
+        && call.json()?.get(name).is_some_and(|value| disagrees(value, call, name))
+    {
+        return Err(Refusal::invalid(format!("Conflicting values for parameter '{name}'.")));
+    }
+    let value = if in_query {
+        call.query.get(name).map(|value| Json::Text(value.to_owned()))
+    } else {
+        call.json()?.get(name).cloned()
+    };
+    value.ok_or_else(|| Refusal::missing(name))
+}
+
+/// Returns true if the query has another value of the same name, or the same one in a way that only one of two readers takes:
+/// the decision and the endpoint must not read two things.
+fn disagrees<S>(value: &Json, call: &Call<S>, name: &str) -> bool {
+    let in_body = match value {
+        Json::Text(text) | Json::Number(text) => text.as_str(),
+        _ => "",
+    };
+    call.query.get(name).is_some_and(|in_query| in_query != in_body)
+}
+
+/// A parameter that is text.
+pub fn text<S>(call: &Call<S>, name: &str) -> Result<String> {
+    match parameter(call, name)? {
+        Json::Text(text) => Ok(text),
+        _ => Err(not_text(name)),
+    }
+}
+
+/// A boolean of the body; false if it is absent or null.
+pub fn flag<S>(call: &Call<S>, name: &str) -> Result<bool> {
+    match call.json()?.get(name) {
+        None | Some(Json::Null) => Ok(false),
+        Some(Json::Bool(value)) => Ok(*value),
+        Some(_) => Err(Refusal::invalid(format!("Invalid value for parameter '{name}': a boolean is expected."))),
+    }
+}
+
+/// 400: the parameter is no text.
+pub fn not_text(name: &str) -> Refusal {
+    Refusal::invalid(format!("Invalid value for parameter '{name}': a string is expected."))
+}
+
+/// What `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
+pub(super) fn granted<S>(call: &Call<S>, id: &str) -> Result<Subject> {
+    let kind = kind(&text(call, "resource_type")?)?;
+    if id == "*" {
+        return Ok(Subject::Nothing("a grant on every resource".to_owned()));
+    }
+    Ok(Subject::Known(named(kind, id)?))
+}
+
+fn kind(name: &str) -> Result<Kind> {
+    Kind::parse(name).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "Invalid resource type '{name}'. Valid resource types are: ('experiment', 'prompt', 'registered_model')"
+        ))
+    })
+}
+
+fn named(kind: Kind, id: &str) -> Result<Resource> {
+    match kind {
+        _ if id == "*" => {
+            Err(Refusal::invalid("Invalid resource_pattern '*': grants on every resource are not supported."))
+        }
+        Kind::Experiment => Resource::experiment(id),
+        Kind::RegisteredModel => Ok(Resource::registered_model(id)),
+    }
+}
+
+/// The resource that `resource_type` and `resource_id` name together.
+pub fn resource<S>(call: &Call<S>) -> Result<Resource> {
+    named(kind(&text(call, "resource_type")?)?, &text(call, "resource_id")?)
+}

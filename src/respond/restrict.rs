@@ -1,0 +1,33 @@
+//! Searches that are narrowed to what may be read before they are sent.
+
+use super::{Answered, Responder};
+use crate::accounts::Database;
+use crate::authz::Resource;
+use crate::http::Response;
+use crate::json::Json;
+use crate::owners::authorizer::Asker;
+use crate::request::{Call, Payload};
+use crate::upstream::Origin;
+
+impl<D: Database, O: Origin> Responder<'_, D, O> {
+    /// Leaves only the readable ones in `experiment_ids`; with none left the answer is MLflow's empty one.
+    pub(super) async fn restrict(&self, mut call: Call<O::Stream>, asker: Asker<'_>) -> Answered<O::Stream> {
+        let Asker { caller, grants, demands } = asker;
+        self.authorizer.signed_in(&call, caller)?;
+        let demands = demands?;
+        let named: Vec<Resource> = demands.iter().filter_map(|demand| self.owners.known(&demand.subject)).collect();
+        let (permit, readable) = self.authorizer.readable(&call, named, caller, &grants)?;
+        if readable.is_empty() {
+            return Ok(permit.release(Response::new(200, "application/json", "{}")));
+        }
+        if let Payload::Json(bytes, Ok(json)) = &mut call.payload
+            && readable.len() < demands.len()
+        {
+            let ids = readable.into_iter().map(|resource| Json::Text(resource.id)).collect();
+            json.set("experiment_ids", Json::List(ids));
+            *bytes = json.compact().into_bytes();
+        }
+        let answer = self.proxy.forward(&permit, &mut call).await?;
+        Ok(permit.release(answer))
+    }
+}
