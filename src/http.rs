@@ -94,7 +94,7 @@ impl Headers {
     }
 
     /// Whether two fields have the same name. Each is compared with each: of a request there are few by then
-    /// ([`crate::request::Target::parse`]).
+    /// (`Target::parse`).
     pub fn has_twice(&self) -> bool {
         let is_twice = |(n, (name, _)): (usize, (&str, &str))| {
             self.iter().skip(n + 1).any(|(other, _)| other.eq_ignore_ascii_case(name))

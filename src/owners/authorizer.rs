@@ -150,9 +150,9 @@ fn may_name_nothing(route: &Route) -> bool {
 }
 
 fn nothing_named(route: &Route) -> Refusal {
-    match route.requires {
-        Requires::All([claim, ..]) => Refusal::missing(claim.parts().1.parameters.first().unwrap_or(&"id")),
-        _ => Refusal::denied("the request names nothing"),
+    match route.claims().first() {
+        Some(claim) => Refusal::missing(claim.parts().1.parameters.first().unwrap_or(&"id")),
+        None => Refusal::denied("the request names nothing"),
     }
 }
 

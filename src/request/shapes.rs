@@ -8,7 +8,7 @@ use super::query::Query;
 use crate::error::{Refusal, Result};
 use crate::json::Wanted;
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
-use crate::routes::{Answer, Claim, Count, Requires, Route, TABLE};
+use crate::routes::{Answer, Claim, Count, Route, TABLE};
 
 /// The fields that are looked at beside those of the row: the run and the logged model of a location, and the name that
 /// a settlement is about.
@@ -38,10 +38,7 @@ enum Reader {
 
 impl Shape {
     fn new(row: &Route) -> Self {
-        let claims = match row.requires {
-            Requires::All(claims) => claims,
-            _ => &[],
-        };
+        let claims = row.claims();
         let steps = || claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
         let beside = BESIDE.iter().chain(if matches!(row.answer, Answer::FilterRows(_)) { OF_A_SEARCH } else { &[] });
         let names = || steps().chain(beside.clone().copied());
@@ -187,8 +184,7 @@ mod tests {
     #[test]
     fn each_field_of_a_row_is_in_its_message_or_in_the_path() {
         for row in rows() {
-            let Requires::All(claims) = row.requires else { continue };
-            for claim in claims {
+            for claim in row.claims() {
                 let (_, field) = claim.parts();
                 let known = |path: &&&str| {
                     let mut message = Some(of(row).message());

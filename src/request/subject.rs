@@ -6,7 +6,7 @@ use crate::authz::{Capability, Resource};
 use crate::error::{Refusal, Result};
 use crate::json::Json;
 use crate::mlflow::uri::{ArtifactLocation, SourceUri};
-use crate::routes::{Names, Part, Requires, Route};
+use crate::routes::{Body, Names, Part};
 
 /// A capability on something.
 #[derive(Clone, Debug)]
@@ -54,15 +54,12 @@ const TAGS_OF_MLFLOW: &[&str] =
 impl<S> Call<S> {
     /// Everything that the row demands, field by field, as what it is about.
     pub fn demands(&self) -> Result<Vec<Demand>> {
-        let claims = match self.row {
-            Some(Route { requires: Requires::All(claims), .. }) => claims,
-            Some(Route { requires: Requires::GraphQl, .. }) => {
-                return Ok(graphql::read(self.json()?)?.roots.into_iter().flat_map(|root| root.demands).collect());
-            }
-            _ => return Ok(Vec::new()),
-        };
+        let Some(route) = self.row else { return Ok(Vec::new()) };
+        if route.body == Body::GraphQl {
+            return Ok(graphql::read(self.json()?)?.roots.into_iter().flat_map(|root| root.demands).collect());
+        }
         let mut demands = Vec::new();
-        for claim in *claims {
+        for claim in route.claims() {
             let (capability, field) = claim.parts();
             let values = self.values(field)?;
             if values.is_empty() && field.names == Names::ArtifactLocation {

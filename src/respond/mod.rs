@@ -47,9 +47,10 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     pub async fn public(&self, mut call: Call<O::Stream>) -> Answered<O::Stream> {
         let question = Question { requirement: Requirement::Public, reads: call.reads(), administers: false };
         let permit = authz::decide(&question, None, &Grants::default(), Permission::NoPermissions)?;
-        let answer = match call.row.map(|route| route.answer) {
-            Some(Answer::CachePublic) => self.static_file(&permit, &mut call).await?,
-            _ => self.proxy.forward(&permit, &mut call).await?,
+        let is_kept = call.row.is_some_and(|route| route.answer == Answer::CachePublic);
+        let answer = match is_kept {
+            true => self.static_file(&permit, &mut call).await?,
+            false => self.proxy.forward(&permit, &mut call).await?,
         };
         Ok(permit.release(answer))
     }

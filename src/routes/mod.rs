@@ -93,6 +93,15 @@ impl Route {
         }
     }
 
+    /// The capabilities that it requires, each on what a field names; none where it requires something else.
+    pub fn claims(&self) -> &'static [Claim] {
+        match self.requires {
+            Requires::All(claims) => claims,
+            Requires::Public | Requires::Authenticated | Requires::Administrator => &[],
+            Requires::Oneself(_) | Requires::GraphQl => &[],
+        }
+    }
+
     /// The endpoint that answers it here.
     pub fn endpoint(&self) -> Option<Endpoint> {
         match self.answer {
@@ -209,7 +218,7 @@ pub enum Names {
     Granted,
 }
 
-/// What belongs to an experiment. [`crate::owners`] knows how to ask for it.
+/// What belongs to an experiment. The room `owners` knows how to ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // MLflow's own terms
 pub enum Part {

@@ -23,6 +23,7 @@ mod platforms;
 mod properties;
 mod readers;
 mod replicas;
+mod rooms;
 mod schema;
 mod speed;
 mod weak_spots;
