@@ -6,13 +6,13 @@ use crate::authn::Authenticator;
 use crate::authn::edge::Edge;
 use crate::authn::identify::Wanted;
 use crate::authn::presented::{self, Presented};
-use crate::authz::{Caller, Grants, Permitted, Resource};
+use crate::authz::{Caller, Grants, Permitted};
 use crate::config::Config;
 use crate::error::Result;
 use crate::http::{Body, Method, Request, Response};
-use crate::owners::Owners;
 use crate::owners::authorizer::{Asker, Authorizer};
-use crate::request::{Call, Demand, Target};
+use crate::owners::{Owners, Targets};
+use crate::request::{Call, Target};
 use crate::respond::Responder;
 use crate::routes::{Answer, Route};
 use crate::state::State;
@@ -84,8 +84,9 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
             authn.check_signature(signature, call.as_ref().ok())?;
         }
         let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
-        let (caller, grants) = identify(authn, owners, &presented, address.as_deref(), &mut call, &demands).await?;
-        responder.respond(call?, Asker { caller: &caller, grants, demands }).await
+        let targets = demands.map(|demands| owners.targets(demands));
+        let (caller, grants) = identify(authn, owners, &presented, address.as_deref(), &mut call, &targets).await?;
+        responder.respond(call?, Asker { caller: &caller, grants, targets }).await
     }
 }
 
@@ -121,21 +122,21 @@ async fn identify<D: Database, O: Origin>(
     presented: &Presented,
     address: Option<&str>,
     call: &mut Result<Call<O::Stream>>,
-    demands: &Result<Vec<Demand>>,
+    targets: &Result<Targets>,
 ) -> Result<(Caller, Grants)> {
-    let asked = demands.as_deref().unwrap_or_default();
-    let known: Vec<Option<Resource>> = asked.iter().map(|demand| owners.known(&demand.subject)).collect();
+    let targets = targets.as_ref().ok();
+    let known = targets.iter().flat_map(|targets| targets.iter()).filter_map(|(_, resource)| resource.cloned());
     let row = call.as_ref().ok().and_then(|call| call.row);
     let is_ours = row.is_none_or(|row| matches!(row.answer, Answer::Local(_)));
     let wanted = Wanted {
-        is_all: row.is_some_and(Route::is_decided_at_once) && demands.is_ok() && known.iter().all(Option::is_some),
+        is_all: row.is_some_and(Route::is_decided_at_once) && targets.is_some_and(Targets::are_known),
         may_be_remembered: call.is_ok() && !is_ours,
-        resources: &known.into_iter().flatten().collect::<Vec<_>>(),
-        suffices: &|caller, grants| owners.would_do(asked, caller, grants),
+        resources: &known.collect::<Vec<_>>(),
+        suffices: &|caller, grants| targets.is_none_or(|targets| owners.would_do(targets, caller, grants)),
     };
-    let meanwhile = match call {
-        Ok(call) if authn.config.forward_early && demands.is_ok() => {
-            Some(async |caller: Caller, grants: Grants| owners.prefetch(call, asked, &caller, &grants).await)
+    let meanwhile = match (call, targets) {
+        (Ok(call), Some(targets)) if authn.config.forward_early => {
+            Some(async |caller: Caller, grants: Grants| owners.prefetch(call, targets, &caller, &grants).await)
         }
         _ => None,
     };

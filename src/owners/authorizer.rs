@@ -1,12 +1,12 @@
 //! From what a route requires to a permit: the resources that the request is about, the grants on them, the decision.
 
-use super::Owners;
+use super::{Owners, Targets};
 use crate::accounts::{Accounts, Database};
 use crate::authz::{self, Caller, Capability, Grants, Permit, Question, Requirement, Resource};
 use crate::error::{Refusal, Result};
 use crate::http::Method;
 use crate::request::input::text;
-use crate::request::{Call, Demand, Subject};
+use crate::request::{Call, Demand};
 use crate::routes::{Answer, Endpoint, Requires, Route};
 use crate::upstream::Origin;
 
@@ -25,33 +25,32 @@ pub struct Asker<'a> {
     /// The grants on everything that was known to be asked for.
     pub grants: Grants,
     /// What the row demands of this request.
-    pub demands: Result<Vec<Demand>>,
+    pub targets: Result<Targets>,
 }
 
 impl<O: Origin> Owners<'_, O> {
     /// Whether these grants are enough for what is known to be asked for.
-    pub fn would_do(&self, demands: &[Demand], caller: &Caller, grants: &Grants) -> bool {
+    pub fn would_do(&self, targets: &Targets, caller: &Caller, grants: &Grants) -> bool {
         let default = self.config.default_permission;
-        let may = |demand: &Demand| {
-            let resource = self.known(&demand.subject);
-            resource.is_none_or(|it| caller.is_admin || grants.level(&it, default).allows(demand.capability))
+        let may = |(demand, resource): (&Demand, Option<&Resource>)| {
+            resource.is_none_or(|it| caller.is_admin || grants.level(it, default).allows(demand.capability))
         };
-        demands.iter().all(may)
+        targets.iter().all(may)
     }
+}
 
-    /// Whether the experiment is still unknown, so that only the answer tells it. A HEAD has no answer to read.
-    pub fn is_to_be_told(&self, call: &Call<O::Stream>, demands: &[Demand]) -> bool {
-        call.method != Method::Head && demands.iter().any(|demand| self.known(&demand.subject).is_none())
-    }
+/// Whether the experiment is still unknown, so that only the answer tells it. A HEAD has no answer to read.
+pub fn only_the_answer_tells<S>(call: &Call<S>, targets: &Targets) -> bool {
+    call.method != Method::Head && !targets.are_known()
 }
 
 impl<D: Database, O: Origin> Authorizer<'_, D, O> {
     /// Gives a permit for a request, or says why there is none.
     pub async fn permit(&self, route: &Route, call: &Call<O::Stream>, asker: Asker<'_>) -> Result<Permit> {
-        let Asker { caller, grants, demands } = asker;
+        let Asker { caller, grants, targets } = asker;
         let decide = |requirement| self.decide(call, route.endpoint(), requirement, caller, &grants);
         if caller.is_admin {
-            return decide(Requirement::Administrator).and_then(|permit| check_for_admin(demands).map(|()| permit));
+            return decide(Requirement::Administrator).and_then(|permit| check_for_admin(targets).map(|()| permit));
         }
         match route.requires {
             Requires::Public => decide(Requirement::Public),
@@ -63,11 +62,11 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
             }
             Requires::All(_) | Requires::GraphQl => {
                 decide(Requirement::Authenticated)?;
-                let demands = demands?;
-                if demands.is_empty() && !may_name_nothing(route) {
+                let targets = targets?;
+                if targets.demands().is_empty() && !may_name_nothing(route) {
                     return Err(nothing_named(route));
                 }
-                self.all(call, &demands, caller, grants).await
+                self.all(call, &targets, caller, grants).await
             }
         }
     }
@@ -76,16 +75,15 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
     pub async fn all(
         &self,
         call: &Call<O::Stream>,
-        demands: &[Demand],
+        targets: &Targets,
         caller: &Caller,
         mut grants: Grants,
     ) -> Result<Permit> {
-        let subjects: Vec<&Subject> = demands.iter().map(|demand| &demand.subject).collect();
-        let resources = self.owners.resolve(&subjects).await?;
+        let resources = self.owners.resolve(targets).await?;
         if !grants.cover(resources.iter().flatten()) {
             grants = self.accounts.grants(caller.id, &resources.concat()).await?;
         }
-        let each = demands.iter().zip(resources);
+        let each = targets.demands().iter().zip(resources);
         let all: Vec<_> = each.map(|(demand, resources)| (demand.capability, resources)).collect();
         self.decide(call, call.row.and_then(Route::endpoint), Requirement::All(&all), caller, &grants)
     }
@@ -158,6 +156,6 @@ fn nothing_named(route: &Route) -> Refusal {
 
 /// An administrator may do everything, but what goes to the origin is canonical for one too. What is only missing,
 /// or of a media type that the origin refuses, is left to the origin's own words.
-fn check_for_admin(demands: Result<Vec<Demand>>) -> Result<()> {
-    demands.map(drop).or_else(|refusal| if refusal.is_left_to_origin() { Ok(()) } else { Err(refusal) })
+fn check_for_admin(targets: Result<Targets>) -> Result<()> {
+    targets.map(drop).or_else(|refusal| if refusal.is_left_to_origin() { Ok(()) } else { Err(refusal) })
 }

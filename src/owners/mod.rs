@@ -1,6 +1,6 @@
 //! Which experiment a run, a trace or a dataset belongs to. The origin knows.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
@@ -16,8 +16,8 @@ use crate::error::{Refusal, Result};
 use crate::http::Method;
 use crate::json::Json;
 use crate::mlflow::uri::{ArtifactLocation, is_inside};
-use crate::request::Subject;
 use crate::request::path::percent_encode;
+use crate::request::{Demand, Subject};
 use crate::routes::Part;
 use crate::upstream::proxy::Proxy;
 use crate::upstream::{Origin, collect, unusable};
@@ -89,6 +89,29 @@ impl Weigh for Parent {
     }
 }
 
+/// The demands of a request, and what each is about, which is looked at once.
+pub struct Targets {
+    demands: Vec<Demand>,
+    known: Vec<OnceCell<Resource>>,
+}
+
+impl Targets {
+    /// Each demand, with the resource that it is about if that is known.
+    pub fn iter(&self) -> impl Iterator<Item = (&Demand, Option<&Resource>)> {
+        self.demands.iter().zip(self.known.iter().map(OnceCell::get))
+    }
+
+    /// The demands.
+    pub fn demands(&self) -> &[Demand] {
+        &self.demands
+    }
+
+    /// Whether no look-up is needed.
+    pub fn are_known(&self) -> bool {
+        self.iter().all(|(_, resource)| resource.is_some())
+    }
+}
+
 /// The stage that finds out what a request is about.
 pub struct Owners<'a, O: Origin> {
     /// The way to the origin.
@@ -100,26 +123,32 @@ pub struct Owners<'a, O: Origin> {
 }
 
 impl<O: Origin> Owners<'_, O> {
-    /// The resource that a subject is about if no look-up is needed to know it.
-    pub fn known(&self, subject: &Subject) -> Option<Resource> {
+    /// What these demands are about, as far as no look-up is needed to know it.
+    pub fn targets(&self, demands: Vec<Demand>) -> Targets {
+        let known = demands.iter().map(|demand| self.known(&demand.subject).map_or(OnceCell::new(), OnceCell::from));
+        Targets { known: known.collect(), demands }
+    }
+
+    fn known(&self, subject: &Subject) -> Option<Resource> {
         match subject {
             Subject::Known(resource) => Some(resource.clone()),
             Subject::Part(part, id) => {
                 let mut parents = self.parents.borrow_mut();
                 parents.get(&(*part, id.clone())).and_then(|parent| parent.experiments.first()).cloned()
             }
-            _ => None,
+            Subject::ExperimentByName(_) | Subject::PartIfAny(..) | Subject::Location { .. } => None,
+            Subject::ArtifactLocation(_) | Subject::Anybodys | Subject::Nothing(_) => None,
         }
     }
 
-    /// The resources that each subject is about; the unknown ones are looked up, a few at a time.
+    /// The resources that each target is about; the unknown ones are looked up, a few at a time.
     ///
     /// MLflow has one question for many traces, but none for many runs: `runs/search` takes ids only within experiments
     /// that are named, which is what is to be found out.
-    pub async fn resolve(&self, subjects: &[&Subject]) -> Result<Vec<Vec<Resource>>> {
+    pub async fn resolve(&self, targets: &Targets) -> Result<Vec<Vec<Resource>>> {
         let mut seen = BTreeSet::new();
-        let mut unknown: Vec<&Subject> = subjects.to_vec();
-        unknown.retain(|subject| self.known(subject).is_none() && seen.insert(*subject));
+        let unknown = targets.iter().filter(|(_, resource)| resource.is_none()).map(|(demand, _)| &demand.subject);
+        let mut unknown: Vec<&Subject> = unknown.filter(|subject| seen.insert(*subject)).collect();
         let mut found = self.resolve_traces(&mut unknown).await?;
         let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
         if unknown.len() > most {
@@ -134,11 +163,11 @@ impl<O: Origin> Owners<'_, O> {
         let looked_up = stream::iter(&unknown).map(|subject| self.find(subject, cached)).buffered(AT_ONCE);
         let looked_up: Vec<Vec<Resource>> = looked_up.try_collect().await?;
         found.extend(unknown.into_iter().zip(looked_up));
-        subjects
-            .iter()
-            .map(|subject| found.get(subject).cloned().or_else(|| self.known(subject).map(|resource| vec![resource])))
-            .map(|resources| resources.ok_or_else(|| unusable("a look-up was lost")))
-            .collect()
+        let resources = |(demand, known): (&Demand, Option<&Resource>)| match known {
+            Some(resource) => Some(vec![resource.clone()]),
+            None => found.get(&demand.subject).cloned(),
+        };
+        targets.iter().map(|target| resources(target).ok_or_else(|| unusable("a look-up was lost"))).collect()
     }
 
     /// Takes the traces out of `unknown` and resolves them with one question, if there are several.
@@ -254,7 +283,7 @@ impl<O: Origin> Owners<'_, O> {
             let parent = parent_in(object, experiment)?;
             if stays(part) {
                 if cached {
-                    self.proxy.origin.remember(&cache_key(part, id), fact(object).into_bytes()).await;
+                    self.proxy.origin.remember(&cache_key(part, id), fact(object).into_bytes());
                 }
                 self.parents.borrow_mut().put(key, parent.clone());
             }

@@ -6,7 +6,8 @@
 
 use futures_util::future::join_all;
 
-use super::{MOST_CACHED, Owners, stays};
+use super::authorizer::only_the_answer_tells;
+use super::{MOST_CACHED, Owners, Targets, stays};
 use crate::authz::{Caller, Grants, SignIn};
 use crate::request::{Call, Demand, Subject};
 use crate::routes::{Answer, Requires, Route};
@@ -15,30 +16,33 @@ use crate::upstream::Origin;
 impl<O: Origin> Owners<'_, O> {
     /// Sends a read that would go to the origin as it is, if `caller` with these grants may have it, and learns whose the
     /// few parts are that the request names, so that the decision finds them known.
-    pub async fn prefetch(&self, call: &mut Call<O::Stream>, demands: &[Demand], caller: &Caller, grants: &Grants) {
-        let is_unknown = demands.iter().any(|demand| self.known(&demand.subject).is_none());
-        let may_be_asked = !is_unknown || (is_by_response(call) && self.is_to_be_told(call, demands));
-        if is_plain_read(call) && may_be_asked && self.would_do(demands, caller, grants) {
+    pub async fn prefetch(&self, call: &mut Call<O::Stream>, targets: &Targets, caller: &Caller, grants: &Grants) {
+        let may_be_asked = targets.are_known() || (is_by_response(call) && only_the_answer_tells(call, targets));
+        if is_plain_read(call) && may_be_asked && self.would_do(targets, caller, grants) {
             self.proxy.begin(caller, call);
         }
-        self.look_ahead(call, demands, caller).await;
+        self.look_ahead(call, targets, caller).await;
     }
 
     /// What fails is asked for again by the decision, and is a refusal then.
-    async fn look_ahead(&self, call: &Call<O::Stream>, demands: &[Demand], caller: &Caller) {
+    async fn look_ahead(&self, call: &Call<O::Stream>, targets: &Targets, caller: &Caller) {
         let is_in_vain = caller.is_admin || (caller.sign_in == SignIn::ReadOnlyToken && !call.reads());
         if is_in_vain || is_by_response(call) {
             return; // the answer will tell
         }
-        let parts = demands.iter().filter(|demand| self.known(&demand.subject).is_none());
-        let parts = parts.filter_map(|demand| match &demand.subject {
-            Subject::Part(part, id) if stays(*part) => Some((*part, id.as_str())),
+        let part = |demand: &'_ Demand| match &demand.subject {
+            Subject::Part(part, id) if stays(*part) => Some((*part, id.clone())),
             _ => None,
-        });
-        let mut parts: Vec<_> = parts.collect();
+        };
+        let unknown = || targets.demands.iter().zip(&targets.known).filter(|(_, cell)| cell.get().is_none());
+        let mut parts: Vec<_> = unknown().filter_map(|(demand, _)| part(demand)).collect();
         parts.dedup();
-        if parts.len() <= MOST_CACHED {
-            join_all(parts.into_iter().map(|(part, id)| self.parent(part, id, true))).await;
+        if parts.is_empty() || parts.len() > MOST_CACHED {
+            return;
+        }
+        join_all(parts.iter().map(|(part, id)| self.parent(*part, id, true))).await;
+        for (demand, cell) in unknown() {
+            let _ = self.known(&demand.subject).map(|resource| cell.set(resource));
         }
     }
 }

@@ -14,11 +14,14 @@ pub mod subject;
 pub mod unpack;
 mod values;
 
+use std::cell::OnceCell;
+
 use crate::config::Config;
 use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
 use crate::json::{Json, Limits, Wanted};
 use crate::routes::{self, Answer, Body, Found, Requires, Route};
+use graphql::Document;
 use query::Query;
 pub use subject::{Demand, Subject};
 
@@ -165,6 +168,7 @@ impl<S: ByteStream> Arriving<S> {
             content_type,
             payload,
             received,
+            document: OnceCell::new(),
         })
     }
 }
@@ -190,6 +194,7 @@ pub struct Call<S> {
     pub payload: Payload<S>,
     /// The body as it arrived, if a signature covers it and it was read.
     received: Option<Vec<u8>>,
+    document: OnceCell<Document>,
 }
 
 /// A body, read as far as the row wants.
@@ -218,9 +223,7 @@ impl<S> Call<S> {
     /// Whether it changes nothing.
     pub fn reads(&self) -> bool {
         match self.row {
-            Some(Route { requires: Requires::GraphQl, .. }) => {
-                self.json().and_then(graphql::read).is_ok_and(|document| document.reads)
-            }
+            Some(row) if row.body == Body::GraphQl => self.document().is_ok_and(|document| document.reads),
             Some(row) => row.reads(),
             None => self.method.is_safe(),
         }
@@ -268,6 +271,17 @@ impl<S> Call<S> {
     /// an administrator gets the origin's own words for it.
     pub fn check_read(&self) -> Result<()> {
         if matches!(self.payload, Payload::Json(_, Err(_))) { self.json().map(drop) } else { Ok(()) }
+    }
+
+    /// The GraphQL document of the body, which is parsed once.
+    pub fn document(&self) -> Result<&Document> {
+        match self.document.get() {
+            Some(document) => Ok(document),
+            None => {
+                let document = graphql::read(self.json()?)?;
+                Ok(self.document.get_or_init(|| document))
+            }
+        }
     }
 
     /// The query that goes to the origin: none where the origin reads the body.

@@ -1,7 +1,7 @@
 //! What a request is about.
 
+use super::Call;
 use super::path::canonical_artifact;
-use super::{Call, graphql};
 use crate::authz::{Capability, Resource};
 use crate::error::{Refusal, Result};
 use crate::json::Json;
@@ -56,7 +56,7 @@ impl<S> Call<S> {
     pub fn demands(&self) -> Result<Vec<Demand>> {
         let Some(route) = self.row else { return Ok(Vec::new()) };
         if route.body == Body::GraphQl {
-            return Ok(graphql::read(self.json()?)?.roots.into_iter().flat_map(|root| root.demands).collect());
+            return Ok(self.document()?.roots.iter().flat_map(|root| root.demands.clone()).collect());
         }
         let mut demands = Vec::new();
         for claim in route.claims() {

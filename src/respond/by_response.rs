@@ -20,9 +20,10 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         asker: Asker<'_>,
         path: &[&str],
     ) -> Answered<O::Stream> {
-        let Asker { caller, demands, .. } = asker;
+        let Asker { caller, targets, .. } = asker;
         let signed_in = self.authorizer.signed_in(&call, caller)?;
-        let demands = demands?;
+        let targets = targets?;
+        let demands = targets.demands();
         let mut answer = self.proxy.withhold(caller, &mut call).await?;
         let by_name = demands.iter().any(|demand| matches!(demand.subject, Subject::ExperimentByName(_)));
         match answer.status() {
@@ -32,7 +33,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             _ if demands.is_empty() => return Ok(signed_in.release(answer.into_refusal("a list")?)),
             // it may speak of something hidden, and does not say whose that is
             _ => {
-                let permit = self.authorizer.all(&call, &demands, caller, Grants::default()).await?;
+                let permit = self.authorizer.all(&call, &targets, caller, Grants::default()).await?;
                 let answer = answer.release(&permit);
                 return Ok(permit.release(answer));
             }
@@ -40,7 +41,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let bytes = answer.read().await?;
         let object = read_json(&bytes)?;
         let permit = self.authorizer.to_read(&call, experiments_in(&object, path)?, caller).await?;
-        if let ([Demand { subject: Subject::Part(part, id), .. }], [at @ .., "experiment_id"]) = (&demands[..], path)
+        if let ([Demand { subject: Subject::Part(part, id), .. }], [at @ .., "experiment_id"]) = (demands, path)
             && let Some(object) = object.at(at)
         {
             self.owners.learn(*part, id, object);

@@ -7,7 +7,7 @@ use crate::error::{Refusal, Result};
 use crate::json::Json;
 use crate::owners::authorizer::Asker;
 use crate::owners::read_json;
-use crate::request::{Call, graphql};
+use crate::request::Call;
 use crate::routes::Route;
 use crate::upstream::Origin;
 use crate::upstream::proxy::Withheld;
@@ -23,7 +23,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         asker: Asker<'_>,
     ) -> Answered<O::Stream> {
         let caller = asker.caller;
-        let document = graphql::read(call.json()?)?;
+        let document = call.document()?;
         if document.roots.iter().any(|root| root.is_paged) {
             // a page from which rows are removed tells where they were
             return Err(Refusal::invalid(
@@ -33,12 +33,13 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
         let permit = match self.authorizer.permit(route, &call, asker).await {
             Err(refusal) if refusal.is_denial() => {
-                let keys = document.roots.into_iter().map(|root| root.key).collect();
+                let keys = call.document()?.roots.iter().map(|root| root.key.clone()).collect();
                 return Err(Refusal::nulls(keys, refusal.because()));
             }
             decided => decided?,
         };
         let answer = self.proxy.forward(&permit, &mut call).await?;
+        let document = call.document()?;
         if !document.has_model_versions && document.searches.is_empty() {
             return Ok(permit.release(answer));
         }

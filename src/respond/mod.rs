@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::error::{Page, Refusal, Result};
 use crate::http::{Method, Response};
 use crate::owners::Owners;
-use crate::owners::authorizer::{Asker, Authorizer};
+use crate::owners::authorizer::{Asker, Authorizer, only_the_answer_tells};
 use crate::request::Call;
 use crate::routes::{Answer, Requires, Route};
 use crate::upstream::Origin;
@@ -98,12 +98,12 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         asker: Asker<'_>,
         path: &[&str],
     ) -> Answered<O::Stream> {
-        let only_the_answer_tells = match (&route.requires, &asker.demands) {
+        let by_response = match (&route.requires, &asker.targets) {
             (Requires::Authenticated, _) => true,
-            (_, Ok(demands)) => self.owners.is_to_be_told(&call, demands),
+            (_, Ok(targets)) => only_the_answer_tells(&call, targets),
             (_, Err(_)) => false,
         };
-        if only_the_answer_tells {
+        if by_response {
             return self.by_response(call, asker, path).await;
         }
         let permit = self.authorizer.permit(route, &call, asker).await?;

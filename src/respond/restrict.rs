@@ -12,16 +12,16 @@ use crate::upstream::Origin;
 impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// Leaves only the readable ones in `experiment_ids`; with none left the answer is MLflow's empty one.
     pub(super) async fn restrict(&self, mut call: Call<O::Stream>, asker: Asker<'_>) -> Answered<O::Stream> {
-        let Asker { caller, grants, demands } = asker;
+        let Asker { caller, grants, targets } = asker;
         self.authorizer.signed_in(&call, caller)?;
-        let demands = demands?;
-        let named: Vec<Resource> = demands.iter().filter_map(|demand| self.owners.known(&demand.subject)).collect();
+        let targets = targets?;
+        let named: Vec<Resource> = targets.iter().filter_map(|(_, resource)| resource.cloned()).collect();
         let (permit, readable) = self.authorizer.readable(&call, named, caller, &grants)?;
         if readable.is_empty() {
             return Ok(permit.release(Response::new(200, "application/json", "{}")));
         }
         if let Payload::Json(bytes, Ok(json)) = &mut call.payload
-            && readable.len() < demands.len()
+            && readable.len() < targets.demands().len()
         {
             let ids = readable.into_iter().map(|resource| Json::Text(resource.id)).collect();
             json.set("experiment_ids", Json::List(ids));

@@ -56,8 +56,8 @@ pub trait Origin {
     fn send(&self, request: OriginRequest<Self::Stream>) -> Answer<Self::Stream>;
     /// What the data centre remembers under a key of [`Origin::remember`]; it may have forgotten.
     async fn recall(&self, key: &str) -> Option<Vec<u8>>;
-    /// Lets the data centre remember a fact about the origin that never changes.
-    async fn remember(&self, key: &str, fact: Vec<u8>);
+    /// Lets the data centre remember a fact about the origin that never changes. Nobody waits for it.
+    fn remember(&self, key: &str, fact: Vec<u8>);
     /// The answer of [`Origin::keep`] that the data centre has under this key, or what it says to these conditions
     /// about it (`If-None-Match`, `If-Modified-Since`: 304). It may have none.
     async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Self::Stream>>;

@@ -38,8 +38,7 @@ impl<'a, O: Origin> Proxy<'a, O> {
         Self { origin, config, early: RefCell::new(None) }
     }
 
-    /// Sends what is permitted to the origin, unless it is on its way already. A stream is given away; a body that was
-    /// read can be sent again.
+    /// Sends what is permitted to the origin, unless it is on its way already. The body is given away.
     pub async fn forward(&self, permit: &Permit, call: &mut Call<O::Stream>) -> Result<Response<O::Stream>> {
         if !permit.is_administrators() {
             call.check_read()?;
@@ -91,12 +90,13 @@ impl<'a, O: Origin> Proxy<'a, O> {
     /// The request as the origin gets it, in the name of this user.
     pub fn outgoing(&self, call: &mut Call<O::Stream>, username: Option<&str>) -> OriginRequest<O::Stream> {
         let target = format!("{}{}", encode(&call.path), call.forwarded_query());
+        let has_json = call.has_json();
         let body = match std::mem::replace(&mut call.payload, Payload::None) {
             Payload::None => Body::Empty,
             Payload::Stream(stream) => Body::Stream(stream),
             Payload::Held(bytes) => Body::Bytes(bytes),
             Payload::Json(bytes, json) => {
-                call.payload = Payload::Json(bytes.clone(), json);
+                call.payload = Payload::Json(Vec::new(), json); // who sends it again writes it again
                 Body::Bytes(bytes)
             }
         };
@@ -104,7 +104,7 @@ impl<'a, O: Origin> Proxy<'a, O> {
         if matches!(body, Body::Bytes(_)) {
             headers.remove("Content-Length");
         }
-        if call.has_json() {
+        if has_json {
             headers.set("Content-Type", "application/json");
             headers.remove("Content-Encoding");
         }

@@ -135,12 +135,15 @@ impl Origin for FetchOrigin<'_> {
         found.ok()??.bytes().await.ok()
     }
 
-    async fn remember(&self, key: &str, fact: Vec<u8>) {
-        let kept = worker::Response::builder().with_header("Cache-Control", "max-age=31536000");
-        if let Ok(kept) = kept {
-            // a cache that does not take it only costs the next look-up
-            let _ = Cache::open(CACHE.to_owned()).await.put(self.cache_key(key), kept.fixed(fact)).await;
-        }
+    fn remember(&self, key: &str, fact: Vec<u8>) {
+        let address = self.cache_key(key);
+        self.context.wait_until(async move {
+            let kept = worker::Response::builder().with_header("Cache-Control", "max-age=31536000");
+            if let Ok(kept) = kept {
+                // a cache that does not take it only costs the next look-up
+                let _ = Cache::open(CACHE.to_owned()).await.put(address, kept.fixed(fact)).await;
+            }
+        });
     }
 
     async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<JsStream>> {

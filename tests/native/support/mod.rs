@@ -340,7 +340,7 @@ impl Origin for &Mlflow {
         self.cache.borrow().get(key).cloned()
     }
 
-    async fn remember(&self, key: &str, fact: Vec<u8>) {
+    fn remember(&self, key: &str, fact: Vec<u8>) {
         self.cache.borrow_mut().insert(key.to_owned(), fact);
     }
 
