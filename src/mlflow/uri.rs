@@ -107,7 +107,11 @@ impl<'a> ArtifactLocation<'a> {
 
 /// Returns true if a place is `root` or lies below it. A local path may be written with or without `file://`.
 pub fn is_inside(place: &str, root: &str) -> bool {
-    let (place, root) = (local_path(place).unwrap_or(place), local_path(root).unwrap_or(root));
+    let (place, root) = match (local_path(place), local_path(root)) {
+        (Some(place), Some(root)) => (place, root),
+        (None, None) => (place, root),
+        _ => return false,
+    };
     let root = root.trim_end_matches('/');
     let rest = place.strip_prefix(root).filter(|_| !root.is_empty());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -122,12 +126,14 @@ pub fn check_prefix(prefix: &str) -> Result<(), UriError> {
     if below.trim_matches('/').is_empty() { Err(UriError("it names no place")) } else { Ok(()) }
 }
 
-/// The path of a local place: `/path`, `file:/path` or `file:///path`.
+/// The path of a local place: `/path`, `file:/path` or `file:///path`. `file:s3://bucket` is a folder below wherever the
+/// server was started, and no such path.
 fn local_path(place: &str) -> Option<&str> {
-    match place.strip_prefix("file:") {
-        Some(rest) => Some(rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest)),
-        None => place.starts_with('/').then_some(place),
-    }
+    let path = match place.strip_prefix("file:") {
+        Some(rest) => rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest),
+        None => place,
+    };
+    path.starts_with('/').then_some(path)
 }
 
 /// Refuses what urllib drops or some reader takes for a separator, and dot segments in every round of decoding.
@@ -325,6 +331,9 @@ mod tests {
             ("s3://b/xy", "s3://b/x"),
             ("/data/10", "file:///data/1"),
             ("file://host/data/1", "/data/1"),
+            ("file:s3://b/x", "s3://b/x"),
+            ("s3://b/x", "file:s3://b/x"),
+            ("file:b/x", "b/x"),
             ("/x", "/"),
             ("s3://b", ""),
         ] {

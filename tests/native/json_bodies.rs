@@ -514,3 +514,20 @@ fn time(config: &Config, body: &str) -> u128 {
     assert!(demands.is_ok());
     time
 }
+
+#[test]
+fn what_no_release_knows_stands_in_one_of_the_objects_that_were_decided_on_at_most() {
+    // both hold something that was decided on: a parser that stops in the first would lose the second
+    let body = |location: &str, tags: &str| {
+        format!(
+            r#"{{"trace":{{"trace_info":{{"trace_location":{{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{{"experiment_id":"1"{location}}}}},"assessments":[{{"assessment_name":"a"{tags}}}]}}}}}}"#
+        )
+    };
+    let unknown = r#","of_the_future":1"#;
+    for (location, tags) in [("", ""), (unknown, ""), ("", unknown)] {
+        let sent = sent("POST", START_TRACE, &body(location, tags));
+        assert!(sent.contains(r#""experiment_id":"1""#), "{sent}");
+    }
+    let message = refused("POST", START_TRACE, &body(unknown, unknown));
+    assert!(message.contains("of_the_future") || message.contains("unknown"), "{message}");
+}
