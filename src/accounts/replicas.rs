@@ -14,29 +14,35 @@ pub struct Replicated<P, R> {
     primary: P,
     replica: Option<R>,
     at_replica: Cell<bool>,
+    /// The replica has answered, and nobody was told so yet.
+    has_answered: Cell<bool>,
 }
 
 impl<P: Database, R: Database> Replicated<P, R> {
     /// Without a replica, the primary alone.
     pub fn new(primary: P, replica: Option<R>) -> Self {
         let at_replica = Cell::new(replica.is_some());
-        Self { primary, replica, at_replica }
+        Self { primary, replica, at_replica, has_answered: Cell::new(false) }
     }
 }
 
 impl<P: Database, R: Database> Database for Replicated<P, R> {
     async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
         if !statements.iter().all(reads) {
-            self.to_primary();
+            self.at_replica.set(false); // what was told before stays a replica's word
         }
         match &self.replica {
-            Some(replica) if self.at_replica.get() => replica.run(statements).await,
+            Some(replica) if self.at_replica.get() => {
+                self.has_answered.set(true);
+                replica.run(statements).await
+            }
             _ => self.primary.run(statements).await,
         }
     }
 
     fn to_primary(&self) -> bool {
-        self.at_replica.replace(false)
+        self.at_replica.set(false);
+        self.has_answered.replace(false)
     }
 }
 

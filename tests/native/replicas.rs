@@ -100,6 +100,17 @@ fn a_new_grant_works_at_once_and_so_does_a_new_administrator() {
 }
 
 #[test]
+fn a_new_grant_works_at_once_with_a_token_that_is_used_for_the_first_time() {
+    let mut world = lagging();
+    let token = new_token(&world);
+    world.database.execute("DELETE FROM grants WHERE user_id = 2");
+    world.replica = Some(world.database.lagging_replica());
+    world.grant(2, "experiment", "1", "READ");
+    // the note of its use is written to the primary, between the replica's answer and the decision
+    assert_eq!(asked(&world, || bearer(&world, &token, GET_EXPERIMENT).status, 200), (1, 2));
+}
+
+#[test]
 fn who_makes_something_may_use_it_with_the_next_request() {
     let world = lagging();
     let create = world.post(BOB, "/api/2.0/mlflow/experiments/create", r#"{"name":"x"}"#);
