@@ -26,13 +26,16 @@ const STANDING: &str = "
     FROM guesses AS g
     WHERE g.subject = ?1 OR (g.subject IN (?2, ?3)
       AND NOT EXISTS (SELECT 1 FROM signed_in_from WHERE subject = ?1 AND last_at >= ?6 - 2592000))";
-/// Claims the try unless it is locked. A try of the same password that is under way, or was wrong, stays as it is.
+/// Claims the try unless it is locked. A try of the same password that is under way, or was wrong, stays as it is. Where
+/// one is under way it was counted, and the lock that came with it does not hold for the others.
 const CLAIM: &str = "
     INSERT INTO attempts (password, stored, claim, wrong, tries, last_at)
     SELECT ?4, coalesce((SELECT substr(password_hash, 1, 40) FROM users WHERE username = ?5), ''), ?7, 0, 1, ?6
     WHERE NOT EXISTS (
       SELECT 1 FROM guesses AS g WHERE g.locked_until > ?6 AND (g.subject = ?1 OR (g.subject IN (?2, ?3)
         AND NOT EXISTS (SELECT 1 FROM signed_in_from WHERE subject = ?1 AND last_at >= ?6 - 2592000))))
+      OR EXISTS (SELECT 1 FROM attempts WHERE password = ?4 AND wrong = 0 AND last_at >= ?6 - ?8 AND stored =
+        coalesce((SELECT substr(password_hash, 1, 40) FROM users WHERE username = ?5), ''))
     ON CONFLICT (password) DO UPDATE SET
       claim = CASE WHEN stored = excluded.stored AND last_at >= excluded.last_at - ?8 THEN claim ELSE excluded.claim END,
       tries = CASE WHEN stored = excluded.stored AND last_at >= excluded.last_at - ?8 THEN tries + 1 ELSE 1 END,

@@ -3,7 +3,8 @@
 //! A try counts for the name from its address, for the name from anywhere, and, once for each name, for the address.
 //! `SIGN_IN_TRIES` different passwords are free for a name from one address, five times as many for a name, and ten
 //! times as many names for an address. Then each further one locks for one second, two, four and so on up to a minute,
-//! and a quiet hour forgets all. What is tried during a lock is neither hashed nor counted.
+//! and a quiet hour forgets all. What is tried during a lock is neither hashed nor counted, but for a password whose
+//! first try is under way and was counted before.
 //!
 //! * A try is claimed before the hash is computed, so that parallel tries count like others. A right password takes
 //!   its claim back.

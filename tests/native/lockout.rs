@@ -194,6 +194,18 @@ fn thirty_first_requests_of_one_user_in_parallel_all_pass() {
 }
 
 #[test]
+fn the_lock_that_comes_with_a_try_does_not_hold_for_the_same_password() {
+    let world = World::with(&[("SIGN_IN_TRIES", "1")]);
+    world.add_users();
+    assert_eq!(in_parallel(&world, &vec![ALICE.to_owned(); 30]), vec![200; 30]);
+    let before = world.isolate.hashes();
+    let guesses: Vec<String> = (0..30).map(|n| format!("bob:guess-{}", n / 10)).collect();
+    let statuses = in_parallel(&world, &guesses);
+    assert_eq!(statuses, [vec![401; 10], vec![429; 20]].concat(), "one password, however often");
+    assert!(world.isolate.hashes() - before <= 10);
+}
+
+#[test]
 fn whoever_invents_names_does_not_fill_the_database() {
     let world = World::with(&[("SIGN_IN_TRIES", "1000")]);
     world.add_users();
