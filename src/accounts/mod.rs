@@ -99,8 +99,12 @@ const IDENTIFY_TOKEN: &str = concat!(
     wanted_grants!(),
     " FROM tokens AS t JOIN users AS u ON u.id = t.user_id WHERE t.hash = ?1"
 );
-// Rows, since a page may name more than one row of D1 can hold.
-const GRANTS: &str = concat!("SELECT g.resource_type, g.resource_id, g.permission FROM ", wanted!("?1"));
+/// Rows, since a page may name more than one row of D1 can hold. The one without a grant says that the user exists.
+const GRANTS: &str = concat!(
+    "SELECT NULL AS resource_type, NULL AS resource_id, NULL AS permission FROM users WHERE id = ?1 UNION ALL ",
+    "SELECT g.resource_type, g.resource_id, g.permission FROM ",
+    wanted!("?1")
+);
 const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 /// The method of most of the hashes, of the last thousand users.
 const COMMON_METHOD: &str = "
@@ -152,6 +156,11 @@ const OWN: &str = "
 const FORGET_OTHERS: &str = "
     DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 AND user_id <> ?3 RETURNING user_id AS id";
 const FORGET: &str = "DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
+/// What an earlier try may have moved to the new name stays there: nothing is left under the old one then.
+const FORGET_AGAIN: &str = "
+    DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2
+      AND EXISTS (SELECT 1 FROM grants WHERE resource_type = ?1 AND resource_id = ?3)
+    RETURNING user_id AS id";
 const MOVE: &str = "
     UPDATE grants SET resource_id = ?3 WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
 
@@ -215,9 +224,16 @@ impl<D: Database> Accounts<D> {
         self.id(sql!(RENEW_HASH, id, old.expose(), new.expose())).await.map(drop)
     }
 
-    /// A user's grants on these resources.
+    /// Returns a user's grants on these resources. Of a user who was deleted since the sign-in none is left, which must
+    /// not count as the default: that is a refusal.
     pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
-        collect_grants(wanted, self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?)
+        let mut rows: Vec<GrantRow> = self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?;
+        let found = rows.len();
+        rows.retain(|row| !row.is_empty());
+        if rows.len() == found {
+            return Err(Refusal::unauthenticated(format!("user {user_id} was deleted meanwhile")));
+        }
+        collect_grants(wanted, rows)
     }
 
     /// Returns the method of most password hashes; `None` if there is no user at all.
@@ -349,11 +365,13 @@ impl<D: Database> Accounts<D> {
     }
 
     /// Moves everybody's grants to the new name. Grants that the new name had belong to a model that is no more.
-    pub async fn rename(&self, kind: Kind, old: &str, new: &str) -> Result<()> {
+    /// `again` says that it was tried before, and may have been done although the answer was lost.
+    pub async fn rename(&self, kind: Kind, old: &str, new: &str, again: bool) -> Result<()> {
         if old == new {
             return Ok(()); // nothing moves, and what would be cleared for it is what is there
         }
-        let statements = vec![sql!(FORGET, kind.as_str(), new), sql!(MOVE, kind.as_str(), old, new)];
+        let forget = if again { sql!(FORGET_AGAIN, kind.as_str(), new, old) } else { sql!(FORGET, kind.as_str(), new) };
+        let statements = vec![forget, sql!(MOVE, kind.as_str(), old, new)];
         self.run::<Id>(statements).await.map(drop)
     }
 
@@ -427,6 +445,10 @@ struct GrantRow {
 }
 
 impl GrantRow {
+    fn is_empty(&self) -> bool {
+        self.resource_type.is_none() && self.resource_id.is_none() && self.permission.is_none()
+    }
+
     fn read(self) -> Result<Option<(Resource, Permission)>> {
         let (kind, id, level) = match (self.resource_type, self.resource_id, self.permission) {
             (Some(kind), Some(id), Some(level)) => (kind, id, level),

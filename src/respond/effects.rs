@@ -1,5 +1,7 @@
 //! What an answer of the origin implies for the grants.
 
+use std::cell::Cell;
+
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::authz::{Caller, Kind, Permit, Resource};
@@ -59,7 +61,11 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             Settlement::ModelRenamed => {
                 let (old, new) = (name.unwrap_or_default(), model_in(&bytes)?);
                 let said = format!("The model was renamed to '{new}', but its grants were not moved.");
-                let rename = async || self.accounts.rename(Kind::RegisteredModel, &old, &new).await;
+                let is_tried = Cell::new(false);
+                let rename = async || {
+                    let again = is_tried.replace(true);
+                    self.accounts.rename(Kind::RegisteredModel, &old, &new, again).await
+                };
                 insist(rename).await.map_err(|failure| unsettled(&said, &failure))?;
             }
             Settlement::ModelDeleted => {
