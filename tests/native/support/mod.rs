@@ -4,6 +4,7 @@
 
 pub mod closed;
 pub mod sample;
+pub mod scheduler;
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -44,6 +45,7 @@ impl Sqlite {
     pub fn new() -> Self {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        connection.set_prepared_statement_cache_capacity(100);
         connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
         Self {
             connection: RefCell::new(connection),
@@ -57,7 +59,7 @@ impl Sqlite {
     /// The rows of a question, by column; the connection is not the gate's business.
     pub fn rows(&self, sql: &str) -> Vec<serde_json::Value> {
         let connection = self.connection.borrow();
-        let mut prepared = connection.prepare(sql).unwrap();
+        let mut prepared = connection.prepare_cached(sql).unwrap();
         let names: Vec<String> = prepared.column_names().iter().map(|n| n.to_string()).collect();
         let read = |row: &rusqlite::Row<'_>| {
             let value = |i: usize| match row.get_ref(i).unwrap() {
@@ -111,7 +113,7 @@ impl Database for &Sqlite {
         let transaction = connection.transaction().map_err(|e| failed(&e))?;
         let mut results = Vec::new();
         for statement in statements {
-            let mut prepared = transaction.prepare(statement.sql).map_err(|e| failed(&e))?;
+            let mut prepared = transaction.prepare_cached(statement.sql).map_err(|e| failed(&e))?;
             let names: Vec<String> = prepared.column_names().iter().map(|n| n.to_string()).collect();
             let values = statement.values.iter().map(|value| match value {
                 Value::Text(text) => rusqlite::types::Value::from(text.clone()),
