@@ -54,7 +54,7 @@ fn the_matrix_under_version_control_is_what_the_gate_does() {
     let kept = std::fs::read_to_string(file).unwrap_or_default();
     assert!(
         kept == table,
-        "the policy changed: run `UPDATE=1 cargo test --test decisions` and read the diff of {file}"
+        "the policy changed: run `UPDATE=1 cargo test --test native decisions` and read the diff of {file}"
     );
 }
 

@@ -1,9 +1,12 @@
-//! The documents that name tests, and the links into the documents, lead somewhere.
+//! Links of the documents, and the tests, files, functions and `make` targets that they name, are there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const WEAKNESSES: &str = "docs/mlflow-weaknesses.md";
+const DESIGN: &str = "docs/design.md";
+const DOCUMENTS: &[&str] =
+    &["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", DESIGN, "docs/performance.md", WEAKNESSES];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -44,10 +47,14 @@ fn links<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
     text.match_indices(start).map(|(at, _)| ends(&text[at + start.len()..])).collect()
 }
 
+/// Returns what stands between backticks, in a line or in a block.
+fn code(document: &str) -> impl Iterator<Item = &str> {
+    document.split('`').skip(1).step_by(2)
+}
+
 /// Returns the tests that a document names as `file::name`.
 fn named_tests(document: &str) -> Vec<(&str, &str)> {
-    let quoted = document.split('`').skip(1).step_by(2);
-    quoted.filter_map(|code| code.split_once("::")).filter(|(file, _)| file.contains('/')).collect()
+    code(document).filter_map(|code| code.split_once("::")).filter(|(file, _)| file.contains('/')).collect()
 }
 
 #[test]
@@ -56,7 +63,7 @@ fn every_link_to_a_section_leads_to_a_heading() {
     for folder in ["docs", "src", "tests"] {
         add_files(&root().join(folder), &mut files);
     }
-    for document in [WEAKNESSES, "docs/design.md"] {
+    for document in [WEAKNESSES, DESIGN] {
         let text = read(document);
         let anchors: Vec<String> = headings(&text).into_iter().map(anchor).collect();
         let name = document.trim_start_matches("docs/");
@@ -103,4 +110,77 @@ fn every_weak_spot_names_a_test() {
         let heading = section.lines().next().unwrap();
         assert!(!named_tests(section).is_empty(), "{heading}: no test holds it");
     }
+}
+
+#[test]
+fn every_link_to_a_file_leads_to_it_and_to_its_section() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        let folder = root().join(document);
+        let folder = folder.parent().unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, section) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { root().join(document) } else { folder.join(file) };
+            assert!(file.exists(), "{document}: there is no {target}");
+            if !section.is_empty() {
+                let linked = fs::read_to_string(&file).unwrap();
+                let is_there = headings(&linked).into_iter().any(|heading| anchor(heading) == section);
+                assert!(is_there, "{document}: no section {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_make_target_that_a_document_names_is_there() {
+    let makefile = read("Makefile");
+    let mut found = 0;
+    for document in DOCUMENTS {
+        let text = read(document);
+        for words in code(&text).flat_map(str::lines).map(|line| line.split_whitespace().collect::<Vec<_>>()) {
+            let is_option = |word: &&&str| word.contains('=');
+            let target = words.iter().skip_while(is_option).take(2).collect::<Vec<_>>();
+            if let [&"make", target] = target[..] {
+                found += 1;
+                assert!(makefile.contains(&format!("\n{target}:")), "{document}: there is no `make {target}`");
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
+}
+
+#[test]
+fn every_path_of_the_repository_that_a_document_names_is_there() {
+    let folders = ["src/", "tests/", "docs/", "scripts/", "bench/", "migrations/", ".github/"];
+    for document in DOCUMENTS.iter().filter(|document| **document != "CHANGELOG.md") {
+        let text = read(document);
+        let paths = code(&text).map(|code| code.split("::").next().unwrap());
+        let paths = paths.filter(|path| folders.iter().any(|folder| path.starts_with(folder)));
+        for path in paths.filter(|path| !path.contains(['*', '<', ' ']) && !path.contains("NNNN")) {
+            assert!(root().join(path).exists(), "{document}: there is no {path}");
+        }
+    }
+}
+
+#[test]
+fn every_function_of_the_walks_is_in_its_file() {
+    let design = read(DESIGN);
+    let walks = design.split("\n## Five walks").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut found = 0;
+    for step in walks.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
+        let mut source = None;
+        for name in code(step) {
+            if name.starts_with("src/") {
+                source = Some(read(name));
+                continue;
+            }
+            let Some(source) = &source else { panic!("no file before `{name}`: {step}") };
+            let function = name.rsplit("::").next().unwrap();
+            let is_defined = ["(", "<"].iter().any(|end| source.contains(&format!("fn {function}{end}")));
+            assert!(is_defined, "there is no `{name}` where this says: {step}");
+            found += 1;
+        }
+    }
+    assert!(found > 100, "{found}");
 }

@@ -76,6 +76,14 @@ fn every_arrow_between_rooms_points_down() {
 }
 
 #[test]
+fn the_picture_in_the_design_is_this_one() {
+    let design = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/design.md")).unwrap();
+    let picture = design.split("\n## The rooms").nth(1).unwrap().split("```").nth(1).unwrap();
+    let drawn: Vec<&str> = picture.lines().skip(1).map(|line| line.split("  ").next().unwrap()).collect();
+    assert_eq!(drawn, ROOMS.iter().rev().copied().collect::<Vec<_>>());
+}
+
+#[test]
 fn only_gate_rs_knows_the_gate_and_only_one_line_the_platform() {
     for (file, _, text) in sources() {
         assert!(!text.contains("Gate<") || file == "gate.rs", "{file}");
