@@ -453,7 +453,7 @@ def test_what_is_no_auth_database_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "stored, is_verified",
     [
-        # tests of src/identity/password.rs
+        # tests of src/password.rs
         ("scrypt:32768:8:1$salt$" + "0" * 128, True),
         ("scrypt$salt$" + "0" * 128, True),
         ("pbkdf2:sha256:600000$salt$" + "0" * 64, True),
