@@ -85,6 +85,7 @@ lint: $(stamps)/rust ## Formatting and clippy, natively and for wasm; warnings a
 	@echo "== clippy, twice (2 to 3 minutes the first time)"
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --lib --target wasm32-unknown-unknown -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --lib --no-deps --document-private-items --target wasm32-unknown-unknown
 
 test-native: $(stamps)/rust ## cargo test
 	@echo "== native tests (2 minutes the first time)"

@@ -1,15 +1,17 @@
 //! Users and permissions in front of an MLflow tracking server: a serverless edge authorizer.
 //!
-//! The way of a request, which is also the order of the modules:
+//! The way of a request:
 //!
 //! ```text
-//! bytes ─▶ request ─▶ identity ─▶ routes ─▶ access ─▶ ┬▶ api      answered here
-//!          canonical   who?        what does  allowed?  └▶ origin ─▶ settle, filter ─▶ bytes
-//!          form                    it need?
+//! bytes ─▶ request ─▶ authn ─▶ owners ─▶ authz ─▶ ┬▶ admin     answered here        ┐
+//!          canonical   who, and  which     Permit   │                                 ├─▶ bytes
+//!          form        grants    resource            └▶ upstream ─▶ respond  as MLflow  ┘
 //! ```
 //!
-//! [`gate`] is that line as code, [`routes`] is the policy as a table. Only [`directory`] (D1) and [`origin`] (fetch)
-//! touch the outside; the rest is values in and values out, and is tested natively.
+//! [`gate`] is that line as code, [`routes`] is the policy as a table, and [`authz`] alone gives the permit without which
+//! nothing leaves. Only the Worker's own room touches the platform: D1 is behind [`accounts::Database`], MLflow behind
+//! [`upstream::Origin`], the rest of it behind the trait in [`authn`]. So everything else is tested natively. The
+//! rooms and their order are drawn in `docs/design.md`, and `tests/native/rooms.rs` keeps the picture true.
 
 pub mod accounts;
 pub mod admin;

@@ -60,9 +60,10 @@ pub trait Database {
         &self,
         statements: Vec<Statement>,
     ) -> std::result::Result<Vec<Vec<T>>, DatabaseError>;
-    /// From now on nothing is asked of a replica. Whether what was told before may have been one's, and so be out of
-    /// date.
-    fn to_primary(&self) -> bool {
+    /// Routes all further queries to the primary.
+    fn switch_to_primary(&self) {}
+    /// Returns true if an answer since the last switch came from a replica, and may be out of date.
+    fn answered_by_replica(&self) -> bool {
         false
     }
 }

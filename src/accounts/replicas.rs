@@ -14,7 +14,7 @@ pub struct Replicated<P, R> {
     primary: P,
     replica: Option<R>,
     at_replica: Cell<bool>,
-    /// The replica has answered, and nobody was told so yet.
+    /// The replica has answered since the last switch.
     has_answered: Cell<bool>,
 }
 
@@ -40,9 +40,13 @@ impl<P: Database, R: Database> Database for Replicated<P, R> {
         }
     }
 
-    fn to_primary(&self) -> bool {
+    fn switch_to_primary(&self) {
         self.at_replica.set(false);
-        self.has_answered.replace(false)
+        self.has_answered.set(false);
+    }
+
+    fn answered_by_replica(&self) -> bool {
+        self.has_answered.get()
     }
 }
 

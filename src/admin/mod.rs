@@ -38,7 +38,7 @@ pub async fn serve<D: Database, S>(
 ) -> Result<Permitted<Response<S>>> {
     let answer = answer(admin, endpoint, call, caller).await?;
     if call.row.is_some_and(Route::writes_accounts) {
-        admin.authn.memory.verified.borrow_mut().ask_again();
+        admin.authn.accounts_changed();
     }
     Ok(permit.release(answer))
 }

@@ -11,7 +11,7 @@ impl<D: Database> Authenticator<'_, D> {
         if self.memory.has_users.get() {
             return Ok(());
         }
-        self.accounts.0.to_primary(); // a replica that lags could have nobody
+        self.accounts.0.switch_to_primary(); // a replica that lags could have nobody
         let stored = self.accounts.common_method().await?;
         self.memory.learn_common_method(stored.as_deref(), self.now);
         if stored.is_none() {

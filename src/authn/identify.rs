@@ -59,7 +59,7 @@ impl<D: Database> Authenticator<'_, D> {
     /// decided. The login is remembered, so that no password is hashed again for the decision. A signature can only be
     /// verified with the whole body: of an access key it has to be known first that it exists.
     pub async fn admit(&self, presented: &Presented, address: Option<&str>) -> Result<()> {
-        self.accounts.0.to_primary();
+        self.accounts.0.switch_to_primary();
         let Presented::Signature(signature) = presented else {
             let login = self.memory.verified.borrow().fingerprint(presented);
             return self.sign_in(presented, login, address, &[]).await.map(drop);
@@ -79,10 +79,12 @@ impl<D: Database> Authenticator<'_, D> {
         wanted: &Wanted<'_>,
     ) -> Result<(Caller, Grants)> {
         if !wanted.is_all {
-            self.accounts.0.to_primary();
+            self.accounts.0.switch_to_primary();
         }
         let found = self.sign_in(presented, login, address, wanted.resources).await;
-        if !self.accounts.0.to_primary() {
+        let may_be_stale = self.accounts.0.answered_by_replica();
+        self.accounts.0.switch_to_primary();
+        if !may_be_stale {
             return found;
         }
         let stands = match &found {

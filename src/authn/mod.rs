@@ -209,7 +209,7 @@ impl<D: Database> Authenticator<'_, D> {
         {
             return Err(Refusal::locked(SHIELD_SECONDS));
         }
-        self.accounts.0.to_primary(); // no password is tried on what a replica says, and no failure counted
+        self.accounts.0.switch_to_primary(); // no password is tried on what a replica says, and no failure counted
         let (now, policy) = (self.seconds(), lockout::policy(self.config));
         let nonce = self.nonce()?;
         let attempt = lockout::attempt(credentials, login, address, self.config.secret_key.as_ref(), to_hex(&nonce));
@@ -267,6 +267,11 @@ impl<D: Database> Authenticator<'_, D> {
 }
 
 impl<D> Authenticator<'_, D> {
+    /// Forgets what D1 said before: users or grants were changed.
+    pub fn accounts_changed(&self) {
+        self.memory.verified.borrow_mut().ask_again();
+    }
+
     /// Whether a stored hash is of this password. One that cannot be computed costs what an unknown name does.
     pub fn verifies(&self, password: &Secret, stored: &PasswordHash) -> bool {
         let Some(method) = stored.method() else {

@@ -23,7 +23,7 @@ pub struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads what stands behind the `?`. A parameter that stands twice, in one spelling or two, is a 400; more text than
-    /// [`LONGEST`] is a 414, more parameters than [`MOST_PARAMETERS`] are a 400.
+    /// 64 KiB is a 414, more than 1,100 parameters are a 400.
     pub fn parse(raw: &str) -> Result<Self> {
         if raw.len() > LONGEST {
             let message = format!("The query string is longer than {LONGEST} bytes.");

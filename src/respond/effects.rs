@@ -27,7 +27,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         settlement: Settlement,
     ) -> Answered<O::Stream> {
         let answer = self.forward_and_record(&permit, &mut call, caller, settlement).await;
-        self.admin.authn.memory.verified.borrow_mut().ask_again();
+        self.admin.authn.accounts_changed();
         answer.map(|answer| permit.release(answer))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A page holds the readable rows that a client asked for, whatever stands between them, and a token only if a
 //! readable row follows. So an answer is the same whether hidden rows match the search or none does. To find out, the
-//! origin is asked up to [`QUESTIONS`] times; where it has more hidden rows in a row than that, a page goes out short
+//! origin is asked up to ten times; where it has more hidden rows in a row than that, a page goes out short
 //! with a token. What remains to be observed is time.
 //!
 //! The token says how many rows were shown and which row comes next, beside its place in the origin's answers

@@ -56,31 +56,44 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     }
 
     /// Decides what the row requires, and does with the answer what the row says.
-    pub async fn respond(&self, mut call: Call<O::Stream>, asker: Asker<'_>) -> Answered<O::Stream> {
+    pub async fn respond(&self, call: Call<O::Stream>, asker: Asker<'_>) -> Answered<O::Stream> {
         let caller = asker.caller;
         let Some(route) = call.row else { return self.without_row(call, caller).await };
-        match route.answer {
-            Answer::ByResponse(path) if !caller.is_admin => {
-                return self.by_response_or_request(route, call, asker, path).await;
-            }
-            Answer::RestrictIds if !caller.is_admin => return self.restrict(call, asker).await,
-            Answer::GraphQl if !caller.is_admin => return self.graphql(route, call, asker).await,
-            Answer::AsIs | Answer::CachePublic | Answer::Local(_) | Answer::Effect(_) => {}
-            Answer::FilterRows(_) | Answer::RememberParent(..) | Answer::EmptyUnlessAdmin(_) => {}
-            Answer::ByResponse(_) | Answer::RestrictIds | Answer::GraphQl => {} // an administrator: as it is
+        if caller.is_admin {
+            return self.decided_by_request(route, call, asker).await; // nothing is hidden from one
         }
+        match route.answer {
+            Answer::ByResponse(path) => self.by_response_or_request(route, call, asker, path).await,
+            Answer::RestrictIds => self.restrict(call, asker).await,
+            Answer::GraphQl => self.graphql(route, call, asker).await,
+            Answer::FilterRows(listing) => {
+                let permit = self.authorizer.permit(route, &call, asker).await?;
+                self.filter(permit, call, caller, listing).await
+            }
+            Answer::EmptyUnlessAdmin(nothing) => {
+                let permit = self.authorizer.permit(route, &call, asker).await?;
+                Ok(permit.release(Response::new(200, "application/json", nothing)))
+            }
+            Answer::AsIs | Answer::CachePublic | Answer::Local(_) => self.decided_by_request(route, call, asker).await,
+            Answer::Effect(_) | Answer::RememberParent(..) => self.decided_by_request(route, call, asker).await,
+        }
+    }
+
+    /// What the request says is enough to decide it; then the row says what is done.
+    async fn decided_by_request(
+        &self,
+        route: &Route,
+        mut call: Call<O::Stream>,
+        asker: Asker<'_>,
+    ) -> Answered<O::Stream> {
+        let caller = asker.caller;
         let permit = self.authorizer.permit(route, &call, asker).await?;
         match route.answer {
             Answer::Local(endpoint) => admin::serve(self.admin, permit, endpoint, &call, caller).await,
             Answer::Effect(settlement) => self.effect(permit, call, caller, settlement).await,
             Answer::RememberParent(part, object) => self.remember_parent(permit, call, part, object).await,
-            Answer::FilterRows(listing) if !caller.is_admin => self.filter(permit, call, caller, listing).await,
-            Answer::EmptyUnlessAdmin(nothing) if !caller.is_admin => {
-                Ok(permit.release(Response::new(200, "application/json", nothing)))
-            }
-            Answer::AsIs | Answer::CachePublic | Answer::FilterRows(_) | Answer::EmptyUnlessAdmin(_) => {
-                self.as_it_is(permit, &mut call).await
-            }
+            Answer::AsIs | Answer::CachePublic => self.as_it_is(permit, &mut call).await,
+            Answer::FilterRows(_) | Answer::EmptyUnlessAdmin(_) => self.as_it_is(permit, &mut call).await,
             Answer::ByResponse(_) | Answer::RestrictIds | Answer::GraphQl => self.as_it_is(permit, &mut call).await,
         }
     }
@@ -94,7 +107,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     async fn by_response_or_request(
         &self,
         route: &Route,
-        mut call: Call<O::Stream>,
+        call: Call<O::Stream>,
         asker: Asker<'_>,
         path: &[&str],
     ) -> Answered<O::Stream> {
@@ -106,8 +119,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         if by_response {
             return self.by_response(call, asker, path).await;
         }
-        let permit = self.authorizer.permit(route, &call, asker).await?;
-        self.as_it_is(permit, &mut call).await
+        self.decided_by_request(route, call, asker).await
     }
 
     /// What the table does not know is for administrators; a path that is ours is never forwarded.
