@@ -28,7 +28,7 @@ impl ClientCertificate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateName {
     /// The common name of the subject.
-    Subject,
+    ResourceRef,
     /// The fingerprint.
     Fingerprint,
 }
@@ -85,7 +85,7 @@ mod tests {
         let name = |subject: &str| {
             let certificate = ClientCertificate { subject: subject.into(), fingerprint: "ab".into() };
             assert_eq!(certificate.username(CertificateName::Fingerprint).as_deref(), Some("ab"));
-            certificate.username(CertificateName::Subject)
+            certificate.username(CertificateName::ResourceRef)
         };
         assert_eq!(name("CN=alice,OU=ml,O=Example").as_deref(), Some("alice"));
         assert_eq!(name("O=Example, CN=alice b").as_deref(), Some("alice b"));

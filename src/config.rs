@@ -101,7 +101,7 @@ impl Config {
             sign_in_tries: number(&get, "SIGN_IN_TRIES", 10)?,
             trust_client_cert: match get("TRUST_CLIENT_CERT").as_deref() {
                 None => None,
-                Some("subject") => Some(CertificateName::Subject),
+                Some("subject") => Some(CertificateName::ResourceRef),
                 Some("fingerprint") => Some(CertificateName::Fingerprint),
                 Some(other) => return Err(format!("TRUST_CLIENT_CERT must be subject or fingerprint, not '{other}'.")),
             },

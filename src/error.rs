@@ -1,9 +1,9 @@
 //! What a client is told, and what only the log is told.
 //!
-//! Which one to use: [`Refusal::unauthenticated`] when we do not know who it is, [`Refusal::denied`] when we do
-//! and it may not, [`Refusal::invalid`] when the request can be read in two ways or lacks something,
-//! [`Refusal::mlflow`] for the errors that MLflow itself has a code for, [`Refusal::page`] where Flask answers
-//! before MLflow does, [`Refusal::fault`] when something of ours or of the origin's failed.
+//! Which one to use: [`Rejection::unauthenticated`] when we do not know who it is, [`Rejection::denied`] when we do
+//! and it may not, [`Rejection::invalid`] when the request can be read in two ways or lacks something,
+//! [`Rejection::mlflow`] for the errors that MLflow itself has a code for, [`Rejection::page`] where Flask answers
+//! before MLflow does, [`Rejection::fault`] when something of ours or of the origin's failed.
 
 use std::fmt;
 
@@ -80,7 +80,7 @@ pub enum Page {
 pub const UNREADABLE: &str = "The browser (or proxy) sent a request that this server could not understand.";
 
 #[derive(Debug)]
-enum Told {
+enum Reply {
     Unauthenticated,
     Denied,
     Error(Code, String),
@@ -94,15 +94,15 @@ enum Told {
 
 /// A request that is not served: what the client sees, and why, for the log. The reason is a value, put into words only when
 /// somebody reads them.
-pub struct Refusal {
-    told: Told,
-    because: Box<dyn fmt::Display>,
+pub struct Rejection {
+    reply: Reply,
+    reason: Box<dyn fmt::Display>,
     varies_on: Option<&'static str>,
 }
 
-impl fmt::Debug for Refusal {
+impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.told, self.because)
+        write!(f, "{:?}: {}", self.reply, self.reason)
     }
 }
 
@@ -110,17 +110,17 @@ impl fmt::Debug for Refusal {
 const LONGEST_LINE: usize = 500;
 
 /// Short for what nearly every step of the gate gives.
-pub type Result<T> = std::result::Result<T, Refusal>;
+pub type Result<T> = std::result::Result<T, Rejection>;
 
-impl Refusal {
+impl Rejection {
     /// 401: credentials are missing or wrong. `because` never holds any part of them.
-    pub fn unauthenticated(because: impl fmt::Display + 'static) -> Self {
-        Self::new(Told::Unauthenticated, because)
+    pub fn unauthenticated(reason: impl fmt::Display + 'static) -> Self {
+        Self::new(Reply::Unauthenticated, reason)
     }
 
     /// 403: the caller may not do this.
-    pub fn denied(because: impl fmt::Display + 'static) -> Self {
-        Self::new(Told::Denied, because)
+    pub fn denied(reason: impl fmt::Display + 'static) -> Self {
+        Self::new(Reply::Denied, reason)
     }
 
     /// 400 INVALID_PARAMETER_VALUE with this message.
@@ -130,51 +130,51 @@ impl Refusal {
 
     /// 400 INVALID_PARAMETER_VALUE for a parameter that is not there, in MLflow's words.
     pub fn missing(parameter: &str) -> Self {
-        Self::new(Told::Missing(parameter.to_owned()), format!("parameter '{parameter}' is missing"))
+        Self::new(Reply::Missing(parameter.to_owned()), format!("parameter '{parameter}' is missing"))
     }
 
     /// An error in MLflow's shape.
     pub fn mlflow(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::new(Told::Error(code, message.clone()), message)
+        Self::new(Reply::Error(code, message.clone()), message)
     }
 
     /// A failure of ours or of the origin's: `message` for the client, `because` for the log alone.
-    pub fn fault(code: Code, message: impl Into<String>, because: impl fmt::Display + 'static) -> Self {
-        Self::new(Told::Error(code, message.into()), because)
+    pub fn fault(code: Code, message: impl Into<String>, reason: impl fmt::Display + 'static) -> Self {
+        Self::new(Reply::Error(code, message.into()), reason)
     }
 
     /// A page of werkzeug.
     pub fn page(page: Page) -> Self {
-        Self::new(Told::Page(page.clone()), format!("{page:?}"))
+        Self::new(Reply::Page(page.clone()), format!("{page:?}"))
     }
 
     /// 400 with a line of plain text.
     pub fn text(line: &'static str) -> Self {
-        Self::new(Told::Text(line), line)
+        Self::new(Reply::Text(line), line)
     }
 
     /// 429 with Retry-After (RFC 6585): there were too many failed sign-ins.
     pub fn locked(seconds: i64) -> Self {
-        Self::new(Told::Locked(seconds), format!("locked for {seconds} s after failed sign-ins"))
+        Self::new(Reply::Locked(seconds), format!("locked for {seconds} s after failed sign-ins"))
     }
 
     /// 200 with nulls, as GraphQL tells that its fields may not be seen (MLflow 3.9).
-    pub fn nulls(keys: Vec<String>, because: impl fmt::Display + 'static) -> Self {
-        Self::new(Told::Nulls(keys), because)
+    pub fn nulls(keys: Vec<String>, reason: impl fmt::Display + 'static) -> Self {
+        Self::new(Reply::Nulls(keys), reason)
     }
 
     /// 200 with an error, as MLflow's GraphQL refuses a document that it does not execute.
     pub fn graphql(message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::new(Told::GraphQl(message.clone()), message)
+        Self::new(Reply::GraphQl(message.clone()), message)
     }
 
-    fn new(told: Told, because: impl fmt::Display + 'static) -> Self {
-        Self { told, because: Box::new(because), varies_on: None }
+    fn new(reply: Reply, reason: impl fmt::Display + 'static) -> Self {
+        Self { reply, reason: Box::new(reason), varies_on: None }
     }
 
-    /// The same refusal of a request whose header of this name was looked at (RFC 9110, 12.5.5).
+    /// The same rejection of a request whose header of this name was looked at (RFC 9110, 12.5.5).
     pub fn varying_on(mut self, header: &'static str) -> Self {
         self.varies_on = Some(header);
         self
@@ -182,29 +182,29 @@ impl Refusal {
 
     /// Whether the origin refuses such a request as well, so that it can say so itself to an administrator.
     pub fn is_left_to_origin(&self) -> bool {
-        matches!(self.told, Told::Missing(_) | Told::Page(Page::UnsupportedMediaType))
+        matches!(self.reply, Reply::Missing(_) | Reply::Page(Page::UnsupportedMediaType))
     }
 
     /// Whether the login was refused.
     pub fn is_unauthenticated(&self) -> bool {
-        matches!(self.told, Told::Unauthenticated)
+        matches!(self.reply, Reply::Unauthenticated)
     }
 
     /// Whether it says that the caller may not do this.
     pub fn is_denial(&self) -> bool {
-        matches!(self.told, Told::Denied)
+        matches!(self.reply, Reply::Denied)
     }
 
     /// The reason, for the log.
-    pub fn because(&self) -> String {
-        self.because.to_string()
+    pub fn reason(&self) -> String {
+        self.reason.to_string()
     }
 
     /// The reason as a line of the log: on one line, without anything that a terminal or a viewer would act on, and not too
     /// long. Clients write into it: names, ids, paths.
     pub fn log_line(&self) -> String {
-        let (because, mut line) = (self.because(), String::new());
-        for c in because.chars().take(LONGEST_LINE) {
+        let (reason, mut line) = (self.reason(), String::new());
+        for c in reason.chars().take(LONGEST_LINE) {
             match c {
                 '\u{2028}'
                 | '\u{2029}'
@@ -219,7 +219,7 @@ impl Refusal {
                 c => line.push(c),
             }
         }
-        if because.chars().nth(LONGEST_LINE).is_some() {
+        if reason.chars().nth(LONGEST_LINE).is_some() {
             line.push('…');
         }
         line
@@ -227,7 +227,7 @@ impl Refusal {
 
     /// What the client gets.
     pub fn into_response<S>(self) -> Response<S> {
-        let mut response = self.told.into_response();
+        let mut response = self.reply.into_response();
         if let Some(header) = self.varies_on {
             response.headers.append("Vary", header);
         }
@@ -235,36 +235,36 @@ impl Refusal {
     }
 }
 
-impl Told {
+impl Reply {
     fn into_response<S>(self) -> Response<S> {
         match self {
-            Told::Unauthenticated => {
+            Reply::Unauthenticated => {
                 let mut response = Response::new(401, HTML, NOT_AUTHENTICATED);
                 response.headers.append("WWW-Authenticate", "Basic realm=\"mlflow\"");
                 response
             }
-            Told::Denied => Response::new(403, HTML, "Permission denied"),
-            Told::Error(code, message) => error(code, message),
-            Told::Missing(parameter) => error(
+            Reply::Denied => Response::new(403, HTML, "Permission denied"),
+            Reply::Error(code, message) => error(code, message),
+            Reply::Missing(parameter) => error(
                 Code::InvalidParameterValue,
                 format!(
                     "Missing value for required parameter '{parameter}'. \
                      See the API docs for more information about request parameters."
                 ),
             ),
-            Told::Page(page) => page.into_response(),
-            Told::Text(line) => Response::new(400, HTML, line),
-            Told::Locked(seconds) => {
+            Reply::Page(page) => page.into_response(),
+            Reply::Text(line) => Response::new(400, HTML, line),
+            Reply::Locked(seconds) => {
                 let message = format!("Too many failed sign-ins. Try again in {seconds} seconds.");
                 let mut response = error(Code::RequestLimitExceeded, message);
                 response.headers.append("Retry-After", seconds.to_string());
                 response
             }
-            Told::GraphQl(message) => {
+            Reply::GraphQl(message) => {
                 let answer = serde_json::json!({ "data": null, "errors": [message] });
                 Response::new(200, "application/json", format!("{answer}\n"))
             }
-            Told::Nulls(keys) => {
+            Reply::Nulls(keys) => {
                 let data: serde_json::Map<_, _> = keys.into_iter().map(|key| (key, serde_json::Value::Null)).collect();
                 let answer = serde_json::json!({ "data": data, "errors": null });
                 Response::new(200, "application/json", format!("{answer}\n"))

@@ -3,9 +3,9 @@
 use crate::accounts::{Accounts, Database};
 use crate::admin::Admin;
 use crate::authn::Authenticator;
-use crate::authn::edge::Edge;
+use crate::authn::credential::{self, Credential};
 use crate::authn::identify::Wanted;
-use crate::authn::presented::{self, Presented};
+use crate::authn::platform::Platform;
 use crate::authz::{Caller, Grants, Permitted};
 use crate::config::Config;
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::owners::{Owners, Targets};
 use crate::request::{Call, Target};
 use crate::respond::Responder;
 use crate::routes::{Answer, Route};
-use crate::state::State;
+use crate::state::IsolateState;
 use crate::upstream::Origin;
 use crate::upstream::proxy::Proxy;
 
@@ -31,9 +31,9 @@ pub struct Gate<'a, D, O> {
     /// The MLflow server.
     pub origin: O,
     /// What the platform does for a sign-in.
-    pub edge: &'a dyn Edge,
+    pub platform: &'a dyn Platform,
     /// What this isolate remembers.
-    pub state: &'a State,
+    pub state: &'a IsolateState,
     /// Seconds since 1970.
     pub now: u64,
     /// Fills a buffer with random bytes; `false` if the platform has none.
@@ -41,15 +41,15 @@ pub struct Gate<'a, D, O> {
 }
 
 impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Answers a request. `log` gets the reason of every refusal.
+    /// Answers a request. `log` gets the reason of every rejection.
     pub async fn handle(&self, request: Request<O::Stream>, log: impl Fn(u16, &str)) -> Response<O::Stream> {
         let head = request.method == Method::Head;
         let mut response = match self.answer(request).await.map(Permitted::into_parts) {
             Ok((response, _reason)) => response,
-            Err(refusal) => {
-                let because = refusal.log_line();
-                let response = refusal.into_response();
-                log(response.status, &because);
+            Err(rejection) => {
+                let reason = rejection.log_line();
+                let response = rejection.into_response();
+                log(response.status, &reason);
                 response
             }
         };
@@ -60,31 +60,31 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
     }
 
     async fn answer(&self, request: Request<O::Stream>) -> Result<Permitted<Response<O::Stream>>> {
-        let Self { config, accounts, edge, now, random, .. } = self;
+        let Self { config, accounts, platform, now, random, .. } = self;
         let (config, memory) = (*config, &self.state.sign_ins);
-        let authn = &Authenticator { config, accounts, edge: *edge, memory, now: *now, random: *random };
+        let authn = &Authenticator { config, accounts, platform: *platform, memory, now: *now, random: *random };
         let proxy = &Proxy::new(&self.origin, config);
         let owners = &Owners { proxy, config, parents: &self.state.parents };
         let authorizer = &Authorizer { accounts, owners };
         let admin = &Admin { config, accounts, authn };
         let responder = Responder { config, accounts, proxy, owners, authorizer, admin, random: *random };
 
-        authn.open().await?;
+        authn.ensure_bootstrapped().await?;
         let target = Target::parse(&request, config);
         if target.as_ref().is_ok_and(Target::is_public) {
             return responder.public(target?.read(request, 0, false).await?).await;
         }
-        let presented = presented::read(&request, config)?;
+        let presented = credential::read(&request, config)?;
         let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
         let mut call = match target {
             Ok(target) => read(authn, target, request, &presented, address.as_deref()).await?,
-            Err(refusal) => Err(refusal),
+            Err(rejection) => Err(rejection),
         };
-        if let Presented::Signature(signature) = &presented {
+        if let Credential::Signature(signature) = &presented {
             authn.check_signature(signature, call.as_ref().ok())?;
         }
-        let demands = call.as_ref().map(Call::demands).unwrap_or(Ok(Vec::new()));
-        let targets = demands.map(|demands| owners.targets(demands));
+        let required = call.as_ref().map(Call::required_access).unwrap_or(Ok(Vec::new()));
+        let targets = required.map(|required| owners.targets(required));
         let (caller, grants) = identify(authn, owners, &presented, address.as_deref(), &mut call, &targets).await?;
         responder.respond(call?, Asker { caller: &caller, grants, targets }).await
     }
@@ -97,16 +97,16 @@ async fn read<D: Database, S: crate::http::ByteStream>(
     authn: &Authenticator<'_, D>,
     target: Target,
     request: Request<S>,
-    presented: &Presented,
+    presented: &Credential,
     address: Option<&str>,
 ) -> Result<Result<Call<S>>> {
     let limit = authn.config.body_limit;
-    let held = matches!(presented, Presented::Signature(_));
+    let held = matches!(presented, Credential::Signature(_));
     let is_known = request.body.is_none() || authn.has_verified(presented);
     let most = if is_known { limit } else { limit.min(BEFORE_SIGN_IN) };
     let arriving = match target.begin(request, most, held).await {
         Ok(arriving) => arriving,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(rejection) => return Ok(Err(rejection)),
     };
     if !is_known && !arriving.is_cheap() {
         authn.admit(presented, address).await?;
@@ -119,7 +119,7 @@ async fn read<D: Database, S: crate::http::ByteStream>(
 async fn identify<D: Database, O: Origin>(
     authn: &Authenticator<'_, D>,
     owners: &Owners<'_, O>,
-    presented: &Presented,
+    presented: &Credential,
     address: Option<&str>,
     call: &mut Result<Call<O::Stream>>,
     targets: &Result<Targets>,
@@ -132,7 +132,9 @@ async fn identify<D: Database, O: Origin>(
         is_all: row.is_some_and(Route::is_decided_at_once) && targets.is_some_and(Targets::are_known),
         may_be_remembered: call.is_ok() && !is_ours,
         resources: &known.collect::<Vec<_>>(),
-        suffices: &|caller, grants| targets.is_none_or(|targets| owners.would_do(targets, caller, grants)),
+        suffices: &|caller, grants| {
+            targets.is_none_or(|targets| owners.known_requirements_met(targets, caller, grants))
+        },
     };
     let meanwhile = match (call, targets) {
         (Ok(call), Some(targets)) if authn.config.forward_early => {

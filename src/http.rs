@@ -67,7 +67,7 @@ impl Method {
     }
 }
 
-/// Header fields in the order of arrival. Names compare without case.
+/// Header fields in the order of arrival. ValueKind compare without case.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 pub struct Headers(Vec<(String, String)>);
 

@@ -10,8 +10,8 @@ use graphql_parser::query::{Definition, Document, Field, OperationDefinition, Se
 use libfuzzer_sys::fuzz_target;
 use mlflow_edge_auth::authz::{Capability, Kind};
 use mlflow_edge_auth::json::Json;
-use mlflow_edge_auth::request::{Subject, graphql};
-use mlflow_edge_auth::routes::Part;
+use mlflow_edge_auth::request::{ResourceRef, graphql};
+use mlflow_edge_auth::routes::ChildKind;
 use serde_json::{Value as Input, json};
 
 type Set<'a> = SelectionSet<'a, &'a str>;
@@ -54,12 +54,12 @@ fuzz_target!(|data: &[u8]| {
 /// What was read of a root field, if it is of the kind that its name says.
 fn told(root: &graphql::Root, name: &str) -> Root {
     let kind = ROOT_FIELDS.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind);
-    let ids = root.demands.iter().map(|demand| {
+    let ids = root.required.iter().map(|demand| {
         assert_eq!(demand.capability, Capability::Read);
         match (&demand.subject, kind) {
-            (Subject::Known(resource), Some('e')) if resource.kind == Kind::Experiment => resource.id.clone(),
-            (Subject::Part(Part::Run, id), Some('r')) => id.clone(),
-            (Subject::Nothing(_), None) => "for administrators".to_owned(),
+            (ResourceRef::Known(resource), Some('e')) if resource.kind == Kind::Experiment => resource.id.clone(),
+            (ResourceRef::Child(ChildKind::Run, id), Some('r')) => id.clone(),
+            (ResourceRef::Nothing(_), None) => "for administrators".to_owned(),
             (subject, _) => panic!("{name} is read as {subject:?}"),
         }
     });

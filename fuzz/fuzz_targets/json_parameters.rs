@@ -54,12 +54,12 @@ fuzz_target!(|data: &[u8]| {
     };
     let Ok(target) = Target::parse(&request, &CONFIG) else { return };
     let Ok(call) = target.read(request, 10_000, false).now_or_never().unwrap() else { return };
-    let demands = call.demands();
+    let required = call.required_access();
     let Requires::All(claims) = row.requires else { return };
     for claim in claims {
         let (_, field) = claim.parts();
         let Ok(values) = call.values(field) else {
-            assert!(demands.is_err(), "a demand without its field");
+            assert!(required.is_err(), "a demand without its field");
             continue;
         };
         agrees(row, &call, field, &values);

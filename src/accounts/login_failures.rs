@@ -93,7 +93,7 @@ pub struct LockoutPolicy {
     pub per_pair: i64,
     /// Passwords for a name from anywhere.
     pub per_name: i64,
-    /// Names from an address.
+    /// ValueKind from an address.
     pub per_address: i64,
 }
 

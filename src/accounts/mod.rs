@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::authz::{Caller, Grants, Kind, Permission, Resource, SignIn};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::password::PasswordHash;
 
 /// A statement and the values of `?1`, `?2`, …
@@ -226,13 +226,13 @@ impl<D: Database> Accounts<D> {
     }
 
     /// Returns a user's grants on these resources. Of a user who was deleted since the sign-in none is left, which must
-    /// not count as the default: that is a refusal.
+    /// not count as the default: that is a rejection.
     pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
         let mut rows: Vec<GrantRow> = self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?;
         let found = rows.len();
         rows.retain(|row| !row.is_empty());
         if rows.len() == found {
-            return Err(Refusal::unauthenticated(format!("user {user_id} was deleted meanwhile")));
+            return Err(Rejection::unauthenticated(format!("user {user_id} was deleted meanwhile")));
         }
         collect_grants(wanted, rows)
     }
@@ -354,14 +354,14 @@ impl<D: Database> Accounts<D> {
     }
 
     /// Gives MANAGE to the creator of a new thing, and nobody else anything: whatever stood on its id or name before is gone.
-    pub async fn own(&self, user_id: i64, resource: &Resource) -> Result<()> {
+    pub async fn grant_manage(&self, user_id: i64, resource: &Resource) -> Result<()> {
         let (kind, id) = (resource.kind.as_str(), resource.id.as_str());
         let statements = vec![sql!(FORGET_OTHERS, kind, id, user_id), sql!(OWN, user_id, kind, id)];
         self.run::<Id>(statements).await.map(drop)
     }
 
     /// Takes back everybody's grants on a resource that is gone.
-    pub async fn forget(&self, resource: &Resource) -> Result<()> {
+    pub async fn delete_grants(&self, resource: &Resource) -> Result<()> {
         self.id(sql!(FORGET, resource.kind.as_str(), resource.id.as_str())).await.map(drop)
     }
 
@@ -488,6 +488,6 @@ fn wanted_json(wanted: &[Resource]) -> String {
     serde_json::json!(pairs).to_string()
 }
 
-fn fault(because: impl std::fmt::Display + 'static) -> Refusal {
-    Refusal::fault(Code::TemporarilyUnavailable, "The user directory cannot be read at the moment.", because)
+fn fault(reason: impl std::fmt::Display + 'static) -> Rejection {
+    Rejection::fault(Code::TemporarilyUnavailable, "The user directory cannot be read at the moment.", reason)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Admin, no_user, ok};
 use crate::accounts::{Change, Database, GrantKey};
 use crate::authz::{Capability, Permission};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::request::Call;
 use crate::request::input::{resource, text};
@@ -17,12 +17,12 @@ fn level<S>(call: &Call<S>) -> Result<Permission> {
     let (name, kind) = (text(call, "permission")?, text(call, "resource_type")?);
     match name.as_str() {
         "DENY" => Ok(Permission::NoPermissions),
-        "NO_PERMISSIONS" => Err(Refusal::invalid(format!(
+        "NO_PERMISSIONS" => Err(Rejection::invalid(format!(
             "Invalid permission 'NO_PERMISSIONS' for resource_type='{kind}'. Resource-level grants accept only: \
              ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE')."
         ))),
         other => Permission::parse(other).ok_or_else(|| {
-            Refusal::invalid(format!(
+            Rejection::invalid(format!(
                 "Invalid permission '{other}'. Valid permissions are: \
                  ('READ', 'USE', 'EDIT', 'MANAGE', 'NO_PERMISSIONS', 'DENY')"
             ))
@@ -55,7 +55,7 @@ fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> R
     match change {
         Change::Done(..) => Ok(ok(json!({}))),
         Change::NoUser => Err(no_user(key.username)),
-        Change::NotSo => Err(Refusal::mlflow(
+        Change::NotSo => Err(Rejection::mlflow(
             code,
             format!(
                 "Permission for user={} on resource_type={}, resource_id={} {outcome}",

@@ -12,7 +12,7 @@ use crate::accounts::{Accounts, Database};
 use crate::authn::Authenticator;
 use crate::authz::{Caller, Kind, Permit, Permitted};
 use crate::config::Config;
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::request::Call;
 use crate::request::input::text;
@@ -87,6 +87,6 @@ fn ok<S>(body: serde_json::Value) -> Response<S> {
     Response::new(200, "application/json", format!("{body}\n"))
 }
 
-fn no_user(username: &str) -> Refusal {
-    Refusal::mlflow(Code::ResourceDoesNotExist, format!("User with username={username} not found"))
+fn no_user(username: &str) -> Rejection {
+    Rejection::mlflow(Code::ResourceDoesNotExist, format!("User with username={username} not found"))
 }

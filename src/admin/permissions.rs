@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::{Admin, no_user, ok};
 use crate::accounts::{Change, Database, GrantKey};
 use crate::authz::{Kind, Permission, Resource};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
 use crate::request::Call;
 use crate::request::input::{not_text, parameter, text};
-use crate::request::subject::check_model_name;
+use crate::request::resource_ref::check_model_name;
 
 /// The four verbs of a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,11 +59,11 @@ pub async fn act<D: Database, S>(
     let (parameter, id) = (words.parameter, &resource.id);
     match change {
         Change::NoUser => Err(no_user(&username)),
-        Change::NotSo if action == Action::Create => Err(Refusal::mlflow(
+        Change::NotSo if action == Action::Create => Err(Rejection::mlflow(
             Code::ResourceAlreadyExists,
             format!("{} ({parameter}={id}, username={username}) already exists.", words.title),
         )),
-        Change::NotSo => Err(Refusal::mlflow(
+        Change::NotSo => Err(Rejection::mlflow(
             Code::ResourceDoesNotExist,
             format!("{} with {parameter}={id} and username={username} not found", words.title),
         )),
@@ -94,7 +94,7 @@ fn resource<S>(call: &Call<S>, kind: Kind, name: &str) -> Result<Resource> {
 fn level<S>(call: &Call<S>) -> Result<Permission> {
     let name = text(call, "permission")?;
     Permission::parse(&name).ok_or_else(|| {
-        Refusal::invalid(format!(
+        Rejection::invalid(format!(
             "Invalid permission '{name}'. Valid permissions are: ('READ', 'EDIT', 'MANAGE', 'NO_PERMISSIONS')"
         ))
     })

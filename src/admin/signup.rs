@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use super::{Admin, users};
 use crate::accounts::Database;
 use crate::authz::Caller;
-use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
+use crate::error::{Code, Page, Rejection, Result, UNREADABLE};
 use crate::http::Response;
 use crate::password::to_hex;
 use crate::request::query::Query;
@@ -28,7 +28,7 @@ const VALID_SECONDS: u64 = 3600;
 pub fn form<D, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let mut nonce = [0; 20];
     if !(admin.authn.random)(&mut nonce) {
-        return Err(Refusal::fault(Code::InternalError, "The sign-up page cannot be made.", "no randomness"));
+        return Err(Rejection::fault(Code::InternalError, "The sign-up page cannot be made.", "no randomness"));
     }
     let nonce = to_hex(&nonce);
     let token = token(admin, caller, &nonce, admin.authn.now)?;
@@ -79,7 +79,7 @@ pub async fn submit<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller
     let field = fields.get("csrf_token").filter(|value| !value.is_empty());
     let token = field.or_else(|| header("x-csrftoken")).or_else(|| header("x-csrf-token"));
     let token = token.ok_or_else(|| bad("The CSRF token is missing."))?;
-    let html = add(admin, call, caller, token, &fields).await.map_err(|refusal| refusal.varying_on("Cookie"))?;
+    let html = add(admin, call, caller, token, &fields).await.map_err(|rejection| rejection.varying_on("Cookie"))?;
     let script = format!("script-src '{}'", hash_of(&between(&html, "script")));
     let mut response = page(html, &script);
     response.headers.append("Vary", "Cookie");
@@ -95,7 +95,7 @@ async fn add<D: Database, S>(
 ) -> Result<String> {
     check_csrf(admin, call, caller, token)?;
     if call.content_type.as_deref() != Some(FORM_TYPE) {
-        return Err(Refusal::text("Invalid content type. Must be application/x-www-form-urlencoded"));
+        return Err(Rejection::text("Invalid content type. Must be application/x-www-form-urlencoded"));
     }
     let (Some(username), Some(password)) = (fields.get("username"), fields.get("password")) else {
         return Err(bad(UNREADABLE));
@@ -138,7 +138,10 @@ fn check_csrf<D, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller, given
 
 fn token<D>(admin: &Admin<'_, D>, caller: &Caller, nonce: &str, issued: u64) -> Result<String> {
     let unset = || {
-        Refusal::mlflow(Code::TemporarilyUnavailable, "The sign-up page needs the secret SECRET_KEY, which is not set.")
+        Rejection::mlflow(
+            Code::TemporarilyUnavailable,
+            "The sign-up page needs the secret SECRET_KEY, which is not set.",
+        )
     };
     let key = admin.config.secret_key.as_ref().ok_or_else(unset)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(|_| unset())?;
@@ -146,8 +149,8 @@ fn token<D>(admin: &Admin<'_, D>, caller: &Caller, nonce: &str, issued: u64) -> 
     Ok(format!("{nonce}.{issued}.{}", to_hex(&mac.finalize().into_bytes())))
 }
 
-fn bad(sentence: &'static str) -> Refusal {
-    Refusal::page(Page::BadRequest(sentence))
+fn bad(sentence: &'static str) -> Rejection {
+    Rejection::page(Page::BadRequest(sentence))
 }
 
 /// MLflow's answer to the form: an alert, then another page. The name is escaped for HTML, as Jinja does, and for

@@ -7,7 +7,7 @@ use crate::accounts::Database;
 use crate::accounts::tokens::{Created, MOST_TOKENS, Scope, TokenInfo};
 use crate::authn::token::{BYTES, Token};
 use crate::authz::{Caller, SignIn};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
 use crate::password::to_hex;
@@ -34,7 +34,7 @@ fn shown(token: &TokenInfo) -> Value {
 pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let name = text(call, "name")?;
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
-        return Err(Refusal::invalid(format!("The name of a token has 1 to {LONGEST_NAME} characters.")));
+        return Err(Rejection::invalid(format!("The name of a token has 1 to {LONGEST_NAME} characters.")));
     }
     let now = admin.authn.seconds();
     let read_only = flag(call, "read_only")?;
@@ -54,17 +54,17 @@ pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller
             Ok(ok(answer.into()))
         }
         Created::NameTaken => {
-            Err(Refusal::mlflow(Code::ResourceAlreadyExists, format!("Token (name={}) already exists.", info.name)))
+            Err(Rejection::mlflow(Code::ResourceAlreadyExists, format!("Token (name={}) already exists.", info.name)))
         }
         Created::TooMany => {
-            Err(Refusal::invalid(format!("A user has {MOST_TOKENS} tokens at most; delete one first.")))
+            Err(Rejection::invalid(format!("A user has {MOST_TOKENS} tokens at most; delete one first.")))
         }
     }
 }
 
 /// What is stored to know it again, and what its owner is shown once.
 fn make<D>(admin: &Admin<'_, D>, kind: Kind) -> Result<(String, Map<String, Value>)> {
-    let failed = |because: &'static str| Refusal::fault(Code::InternalError, "The token cannot be made.", because);
+    let failed = |reason: &'static str| Rejection::fault(Code::InternalError, "The token cannot be made.", reason);
     let mut random = [0; BYTES];
     if !(admin.authn.random)(&mut random) {
         return Err(failed("no randomness"));
@@ -79,7 +79,8 @@ fn make<D>(admin: &Admin<'_, D>, kind: Kind) -> Result<(String, Map<String, Valu
         Kind::AccessKey => {
             let id = format!("MLEA{}", to_hex(&random).get(..32).unwrap_or_default().to_ascii_uppercase());
             let secret = admin.authn.access_key_secret(&id);
-            let secret = secret.ok_or_else(|| Refusal::invalid("Access keys need a SECRET_KEY, and there is none."))?;
+            let secret =
+                secret.ok_or_else(|| Rejection::invalid("Access keys need a SECRET_KEY, and there is none."))?;
             answer.insert("access_key_id".to_owned(), id.clone().into());
             answer.insert("secret_access_key".to_owned(), secret.expose().into());
             Ok((id, answer))
@@ -99,7 +100,7 @@ fn kind<S>(call: &Call<S>) -> Result<Kind> {
     match call.json()?.get("kind").map(Json::text) {
         None | Some(Some("bearer")) => Ok(Kind::Bearer),
         Some(Some("aws")) => Ok(Kind::AccessKey),
-        Some(_) => Err(Refusal::invalid("Invalid value for parameter 'kind': 'bearer' or 'aws' is expected.")),
+        Some(_) => Err(Rejection::invalid("Invalid value for parameter 'kind': 'bearer' or 'aws' is expected.")),
     }
 }
 
@@ -108,14 +109,14 @@ fn scope<S>(call: &Call<S>, caller: &Caller, read_only: bool) -> Result<Option<S
     match call.json()?.get("scope") {
         None | Some(Json::Null) => Ok(None),
         Some(scope) if scope.text() != Some(Scope::Admin.as_str()) => {
-            Err(Refusal::invalid("Invalid value for parameter 'scope': 'admin' is expected."))
+            Err(Rejection::invalid("Invalid value for parameter 'scope': 'admin' is expected."))
         }
         Some(_) if read_only => {
-            Err(Refusal::invalid("A token with the scope 'admin' changes things: it cannot be read-only."))
+            Err(Rejection::invalid("A token with the scope 'admin' changes things: it cannot be read-only."))
         }
         Some(_) if caller.is_admin && caller.sign_in == SignIn::Password => Ok(Some(Scope::Admin)),
         Some(_) => {
-            Err(Refusal::denied(format!("user {} is no administrator who signed in with the password", caller.id)))
+            Err(Rejection::denied(format!("user {} is no administrator who signed in with the password", caller.id)))
         }
     }
 }
@@ -128,7 +129,7 @@ fn lifetime<S>(call: &Call<S>) -> Result<Option<i64>> {
     };
     let fits = seconds.filter(|seconds| (1..=LONGEST_LIFE).contains(seconds));
     fits.map(Some).ok_or_else(|| {
-        Refusal::invalid("Invalid value for parameter 'expires_in_seconds': a number of seconds up to ten years.")
+        Rejection::invalid("Invalid value for parameter 'expires_in_seconds': a number of seconds up to ten years.")
     })
 }
 
@@ -136,7 +137,7 @@ fn lifetime<S>(call: &Call<S>) -> Result<Option<i64>> {
 pub async fn list<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let username = call.query.get("username").unwrap_or(&caller.username);
     if username != caller.username && !caller.is_admin {
-        return Err(Refusal::denied(format!("user {} asks for the tokens of another", caller.id)));
+        return Err(Rejection::denied(format!("user {} asks for the tokens of another", caller.id)));
     }
     let tokens: Vec<Value> = admin.accounts.tokens(username).await?.iter().map(shown).collect();
     Ok(ok(json!({ "tokens": tokens })))
@@ -148,10 +149,10 @@ pub async fn delete<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller
         Json::Number(text) | Json::Text(text) => text.parse::<i64>().ok(),
         _ => None,
     };
-    let id = id.ok_or_else(|| Refusal::invalid("Invalid value for parameter 'token_id': an integer is expected."))?;
+    let id = id.ok_or_else(|| Rejection::invalid("Invalid value for parameter 'token_id': an integer is expected."))?;
     if admin.accounts.delete_token(id, caller).await? {
         Ok(ok(json!({})))
     } else {
-        Err(Refusal::mlflow(Code::ResourceDoesNotExist, format!("Token with id={id} not found")))
+        Err(Rejection::mlflow(Code::ResourceDoesNotExist, format!("Token with id={id} not found")))
     }
 }

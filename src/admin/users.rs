@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::{Admin, no_user, ok};
 use crate::accounts::{Database, Removal, User};
 use crate::authn::basic::{Credentials, LONGEST_USERNAME};
-use crate::authn::presented::Presented;
+use crate::authn::credential::Credential;
 use crate::authz::{Caller, Kind};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
 use crate::request::Call;
@@ -36,17 +36,17 @@ fn full(user: &User) -> Value {
 pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     // MLflow up to 3.12 compares the whole field
     if call.content_type.as_deref() != Some("application/json") {
-        return Err(Refusal::text("Invalid content type. Must be application/json"));
+        return Err(Rejection::text("Invalid content type. Must be application/json"));
     }
     let (username, password) = (parameter(call, "username")?, parameter(call, "password")?);
     let is_empty = |value: &Json| matches!(value, Json::Null) || value.text() == Some("");
     if is_empty(&username) || is_empty(&password) {
-        return Err(Refusal::text(EMPTY));
+        return Err(Rejection::text(EMPTY));
     }
     let username = username.text().ok_or_else(|| not_text("username"))?;
     let password = password.text().ok_or_else(|| not_text("password"))?;
     let user = add(admin, username, password).await?.ok_or_else(|| {
-        Refusal::mlflow(Code::ResourceAlreadyExists, format!("User (username={username}) already exists."))
+        Rejection::mlflow(Code::ResourceAlreadyExists, format!("User (username={username}) already exists."))
     })?;
     Ok(ok(json!({ "user": full(&user) })))
 }
@@ -55,10 +55,10 @@ pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Res
 pub async fn add<D: Database>(admin: &Admin<'_, D>, username: &str, password: &str) -> Result<Option<User>> {
     if username.chars().nth(LONGEST_USERNAME).is_some() {
         let message = format!("Username must not be longer than {LONGEST_USERNAME} characters.");
-        return Err(Refusal::invalid(message));
+        return Err(Rejection::invalid(message));
     }
     if username.is_empty() || password.is_empty() {
-        return Err(Refusal::text(EMPTY));
+        return Err(Rejection::text(EMPTY));
     }
     let hash = admin.authn.hash_new(password)?;
     let id = admin.accounts.create_user(username, &hash).await?;
@@ -113,16 +113,16 @@ pub async fn update_password<D: Database, S>(
 async fn check_current<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, username: &str) -> Result<()> {
     let current = match parameter(call, "current_password") {
         Ok(Json::Text(current)) => Secret::new(current),
-        _ => return Err(Refusal::invalid("Current password is required when changing your own password.")),
+        _ => return Err(Rejection::invalid("Current password is required when changing your own password.")),
     };
     if parameter(call, "password")?.text() == Some(current.expose()) {
-        return Err(Refusal::invalid("New password must differ from the current password."));
+        return Err(Rejection::invalid("New password must differ from the current password."));
     }
-    let presented = Presented::Password(Credentials { username: username.to_owned(), password: current });
+    let presented = Credential::Password(Credentials { username: username.to_owned(), password: current });
     let login = admin.authn.memory.verified.borrow().fingerprint(&presented);
     match admin.authn.sign_in(&presented, login, call.headers.get("cf-connecting-ip"), &[]).await {
-        Err(refusal) if refusal.is_unauthenticated() => Err(Refusal::invalid("Current password does not match.")),
-        Err(refusal) => Err(refusal),
+        Err(rejection) if rejection.is_unauthenticated() => Err(Rejection::invalid("Current password does not match.")),
+        Err(rejection) => Err(rejection),
         Ok(_) => Ok(()),
     }
 }
@@ -134,7 +134,7 @@ pub async fn update_admin<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) 
         Json::Null => None,
         Json::Bool(value) => Some(value),
         Json::Number(digit) if digit == "0" || digit == "1" => Some(digit == "1"),
-        _ => return Err(Refusal::invalid("Invalid value for parameter 'is_admin': a boolean is expected.")),
+        _ => return Err(Rejection::invalid("Invalid value for parameter 'is_admin': a boolean is expected.")),
     };
     let outcome = match is_admin {
         None if admin.accounts.has_user(&username).await? => Removal::Done,
@@ -153,7 +153,7 @@ fn removed<S>(outcome: Removal, username: &str) -> Result<Response<S>> {
     match outcome {
         Removal::Done => Ok(ok(json!({}))),
         Removal::NoUser => Err(no_user(username)),
-        Removal::LastAdmin => Err(Refusal::mlflow(
+        Removal::LastAdmin => Err(Rejection::mlflow(
             Code::BadRequest,
             format!("User '{username}' is the last administrator. Make another user an administrator first."),
         )),

@@ -34,9 +34,9 @@ const EXPONENT: [u8; 3] = [1, 0, 1];
 /// Seconds that `nbf` and `iat` may be in the future.
 const LEEWAY: u64 = 60;
 
-/// Why an assertion is not good. No variant holds any part of it.
+/// JwtError an assertion is not good. No variant holds any part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Why {
+pub enum JwtError {
     /// More than 8 KiB.
     #[error("the assertion is too long")]
     TooLong,
@@ -75,7 +75,7 @@ pub enum Why {
     NoEmail,
 }
 
-/// Why a key document gives no keys.
+/// JwtError a key document gives no keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// More than 64 KiB.
@@ -157,29 +157,29 @@ impl Assertion {
     /// Reads the compact form: header, claims and signature as base64url without padding (RFC 7515, 7.1).
     ///
     /// The header must say `RS256` and a `kid`, and must not say `crit`; other names are ignored (RFC 7515, 4).
-    /// Errors: [`Why::TooLong`], [`Why::Malformed`], [`Why::Algorithm`], [`Why::Critical`], [`Why::NoKeyId`].
-    pub fn parse(text: &str) -> Result<Self, Why> {
+    /// Errors: [`JwtError::TooLong`], [`JwtError::Malformed`], [`JwtError::Algorithm`], [`JwtError::Critical`], [`JwtError::NoKeyId`].
+    pub fn parse(text: &str) -> Result<Self, JwtError> {
         if text.len() > LONGEST {
-            return Err(Why::TooLong);
+            return Err(JwtError::TooLong);
         }
         let parts: Vec<&str> = text.split('.').collect();
         let [header, payload, signature] = parts.as_slice() else {
-            return Err(Why::Malformed("form"));
+            return Err(JwtError::Malformed("form"));
         };
-        let unreadable = Why::Malformed("header");
+        let unreadable = JwtError::Malformed("header");
         let header_json = object(&decode(header).ok_or(unreadable)?).ok_or(unreadable)?;
         if header_json.get("alg").and_then(Json::text) != Some("RS256") {
-            return Err(Why::Algorithm);
+            return Err(JwtError::Algorithm);
         }
         if header_json.get("crit").is_some() {
-            return Err(Why::Critical);
+            return Err(JwtError::Critical);
         }
-        let kid = header_json.get("kid").and_then(Json::text).filter(|kid| !kid.is_empty()).ok_or(Why::NoKeyId)?;
+        let kid = header_json.get("kid").and_then(Json::text).filter(|kid| !kid.is_empty()).ok_or(JwtError::NoKeyId)?;
         Ok(Self {
             kid: kid.to_owned(),
             signed: format!("{header}.{payload}"),
-            payload: decode(payload).ok_or(Why::Malformed("claims"))?,
-            signature: decode(signature).ok_or(Why::Malformed("signature"))?,
+            payload: decode(payload).ok_or(JwtError::Malformed("claims"))?,
+            signature: decode(signature).ok_or(JwtError::Malformed("signature"))?,
         })
     }
 
@@ -190,13 +190,13 @@ impl Assertion {
 
     /// The claims, if the key that the assertion names is among `keys` and made its signature.
     ///
-    /// Errors: [`Why::UnknownKey`], after which a fresh key document may help; [`Why::Signature`];
-    /// [`Why::Malformed`] for claims that are not an object with `iss`, `aud` and `exp` of the right types.
-    pub async fn claims(&self, keys: &[RsaKey], rsa: &impl Rs256) -> Result<Claims, Why> {
-        let key = keys.iter().find(|key| key.kid == self.kid).ok_or(Why::UnknownKey)?;
+    /// Errors: [`JwtError::UnknownKey`], after which a fresh key document may help; [`JwtError::Signature`];
+    /// [`JwtError::Malformed`] for claims that are not an object with `iss`, `aud` and `exp` of the right types.
+    pub async fn claims(&self, keys: &[RsaKey], rsa: &impl Rs256) -> Result<Claims, JwtError> {
+        let key = keys.iter().find(|key| key.kid == self.kid).ok_or(JwtError::UnknownKey)?;
         let right_length = self.signature.len() == key.n.len();
         if !right_length || !rsa.verifies(key, self.signed.as_bytes(), &self.signature).await {
-            return Err(Why::Signature);
+            return Err(JwtError::Signature);
         }
         Claims::parse(&self.payload)
     }
@@ -214,16 +214,16 @@ pub struct Claims {
 }
 
 impl Claims {
-    fn parse(payload: &[u8]) -> Result<Self, Why> {
-        let claims = object(payload).ok_or(Why::Malformed("claims"))?;
+    fn parse(payload: &[u8]) -> Result<Self, JwtError> {
+        let claims = object(payload).ok_or(JwtError::Malformed("claims"))?;
         let time = |name: &'static str| match claims.get(name) {
             None => Ok(None),
-            Some(Json::Number(number)) => number.parse::<u64>().map(Some).map_err(|_| Why::Malformed(name)),
-            Some(_) => Err(Why::Malformed(name)),
+            Some(Json::Number(number)) => number.parse::<u64>().map(Some).map_err(|_| JwtError::Malformed(name)),
+            Some(_) => Err(JwtError::Malformed(name)),
         };
         let text = |name: &'static str| match claims.get(name) {
             None => Ok(None),
-            Some(value) => value.text().map(|text| Some(text.to_owned())).ok_or(Why::Malformed(name)),
+            Some(value) => value.text().map(|text| Some(text.to_owned())).ok_or(JwtError::Malformed(name)),
         };
         let audiences = match claims.get("aud") {
             Some(Json::Text(one)) => Some(vec![one.clone()]),
@@ -231,9 +231,9 @@ impl Claims {
             _ => None,
         };
         Ok(Self {
-            issuer: text("iss")?.ok_or(Why::Malformed("iss"))?,
-            audiences: audiences.ok_or(Why::Malformed("aud"))?,
-            expires: time("exp")?.ok_or(Why::Malformed("exp"))?,
+            issuer: text("iss")?.ok_or(JwtError::Malformed("iss"))?,
+            audiences: audiences.ok_or(JwtError::Malformed("aud"))?,
+            expires: time("exp")?.ok_or(JwtError::Malformed("exp"))?,
             not_before: time("nbf")?,
             issued_at: time("iat")?,
             email: text("email")?,
@@ -244,22 +244,22 @@ impl Claims {
     /// for the application with the tag `audience`, good at `now` (Unix seconds).
     ///
     /// `exp` has no leeway (RFC 7519, 4.1.4: now must be before it); `nbf` and `iat` have 60 seconds.
-    /// Errors, in this order: [`Why::Issuer`], [`Why::Audience`], [`Why::Expired`], [`Why::NotYetValid`],
-    /// [`Why::NoEmail`].
-    pub fn check(self, team_domain: &str, audience: &str, now: u64) -> Result<String, Why> {
+    /// Errors, in this order: [`JwtError::Issuer`], [`JwtError::Audience`], [`JwtError::Expired`], [`JwtError::NotYetValid`],
+    /// [`JwtError::NoEmail`].
+    pub fn check(self, team_domain: &str, audience: &str, now: u64) -> Result<String, JwtError> {
         if self.issuer.strip_prefix("https://") != Some(team_domain) {
-            return Err(Why::Issuer);
+            return Err(JwtError::Issuer);
         }
         if !self.audiences.iter().any(|one| one == audience) {
-            return Err(Why::Audience);
+            return Err(JwtError::Audience);
         }
         if now >= self.expires {
-            return Err(Why::Expired);
+            return Err(JwtError::Expired);
         }
         if [self.not_before, self.issued_at].iter().flatten().any(|since| *since > now.saturating_add(LEEWAY)) {
-            return Err(Why::NotYetValid);
+            return Err(JwtError::NotYetValid);
         }
-        self.email.filter(|email| !email.is_empty()).ok_or(Why::NoEmail)
+        self.email.filter(|email| !email.is_empty()).ok_or(JwtError::NoEmail)
     }
 }
 

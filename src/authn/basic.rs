@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::Headers;
 use crate::secret::Secret;
 
@@ -26,9 +26,9 @@ pub struct Credentials {
 pub fn credentials(headers: &Headers) -> Result<Credentials> {
     let mut fields = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     let (Some((_, value)), None) = (fields.next(), fields.next()) else {
-        return Err(Refusal::unauthenticated("no Authorization header, or more than one"));
+        return Err(Rejection::unauthenticated("no Authorization header, or more than one"));
     };
-    parse(value).ok_or_else(|| Refusal::unauthenticated("the Authorization header is not HTTP Basic"))
+    parse(value).ok_or_else(|| Rejection::unauthenticated("the Authorization header is not HTTP Basic"))
 }
 
 fn parse(value: &str) -> Option<Credentials> {

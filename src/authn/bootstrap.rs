@@ -3,11 +3,11 @@
 use super::Authenticator;
 use crate::accounts::Database;
 use crate::config::DEFAULT_PASSWORD;
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 
 impl<D: Database> Authenticator<'_, D> {
     /// Closed until there is an administrator: the first one is made here, once, from the configuration.
-    pub async fn open(&self) -> Result<()> {
+    pub async fn ensure_bootstrapped(&self) -> Result<()> {
         if self.memory.has_users.get() {
             return Ok(());
         }
@@ -15,7 +15,7 @@ impl<D: Database> Authenticator<'_, D> {
         let stored = self.accounts.common_method().await?;
         self.memory.learn_common_method(stored.as_deref(), self.now);
         if stored.is_none() {
-            let closed = |message: &str| Err(Refusal::mlflow(Code::TemporarilyUnavailable, message));
+            let closed = |message: &str| Err(Rejection::mlflow(Code::TemporarilyUnavailable, message));
             let Some(password) = &self.config.admin_password else {
                 return closed(
                     "There is no user yet. Set the secret ADMIN_PASSWORD (and the variable ADMIN_USERNAME, \

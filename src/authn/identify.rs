@@ -3,11 +3,11 @@
 use futures_util::future::join;
 
 use super::Authenticator;
-use super::presented::Presented;
-use super::verified::Fingerprint;
+use super::auth_cache::Fingerprint;
+use super::credential::Credential;
 use crate::accounts::Database;
 use crate::authz::{Caller, Grants, Resource};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 
 /// What is asked for, beside who it is.
 pub struct Wanted<'a> {
@@ -28,7 +28,7 @@ impl<D: Database> Authenticator<'_, D> {
     /// Nothing can be allowed by that.
     pub async fn identify(
         &self,
-        presented: &Presented,
+        presented: &Credential,
         address: Option<&str>,
         wanted: &Wanted<'_>,
         meanwhile: Option<impl AsyncFnOnce(Caller, Grants)>,
@@ -37,12 +37,12 @@ impl<D: Database> Authenticator<'_, D> {
         let sign_in = self.sign_in_anywhere(presented, login, address, wanted);
         let Some(login) = login else { return sign_in.await };
         if wanted.may_be_remembered {
-            let good = self.memory.verified.borrow_mut().still_good(&login, wanted.resources, self.now);
+            let good = self.memory.verified.borrow_mut().fresh(&login, wanted.resources, self.now);
             if let Some(found) = good {
                 return Ok(found);
             }
         }
-        let last = self.memory.verified.borrow_mut().last(&login, wanted.resources);
+        let last = self.memory.verified.borrow_mut().last_answer(&login, wanted.resources);
         match last.zip(meanwhile) {
             None => sign_in.await,
             Some(((caller, grants), meanwhile)) => join(sign_in, meanwhile(caller, grants)).await.0,
@@ -50,7 +50,7 @@ impl<D: Database> Authenticator<'_, D> {
     }
 
     /// Returns true if this isolate has verified the login before.
-    pub fn has_verified(&self, presented: &Presented) -> bool {
+    pub fn has_verified(&self, presented: &Credential) -> bool {
         let verified = self.memory.verified.borrow();
         verified.fingerprint(presented).is_some_and(|login| verified.remembers(&login))
     }
@@ -58,22 +58,22 @@ impl<D: Database> Authenticator<'_, D> {
     /// Lets in those of whom more may be read than of anybody: whoever signs in, before a word of the request is
     /// decided. The login is remembered, so that no password is hashed again for the decision. A signature can only be
     /// verified with the whole body: of an access key it has to be known first that it exists.
-    pub async fn admit(&self, presented: &Presented, address: Option<&str>) -> Result<()> {
+    pub async fn admit(&self, presented: &Credential, address: Option<&str>) -> Result<()> {
         self.accounts.0.switch_to_primary();
-        let Presented::Signature(signature) = presented else {
+        let Credential::Signature(signature) = presented else {
             let login = self.memory.verified.borrow().fingerprint(presented);
             return self.sign_in(presented, login, address, &[]).await.map(drop);
         };
         let owner = self.accounts.identify_token(signature.access_key_id(), &[]).await?;
         let is_good = |expiry: i64| expiry > self.seconds();
         let exists = owner.is_some_and(|owner| owner.expires_at.is_none_or(is_good));
-        if exists { Ok(()) } else { Err(Refusal::unauthenticated("no such access key, or one that has expired")) }
+        if exists { Ok(()) } else { Err(Rejection::unauthenticated("no such access key, or one that has expired")) }
     }
 
     /// Signs in at a replica if that may do, and at the primary if it does not.
     async fn sign_in_anywhere(
         &self,
-        presented: &Presented,
+        presented: &Credential,
         login: Option<Fingerprint>,
         address: Option<&str>,
         wanted: &Wanted<'_>,
@@ -89,7 +89,7 @@ impl<D: Database> Authenticator<'_, D> {
         }
         let stands = match &found {
             Ok((caller, grants)) => (wanted.suffices)(caller, grants),
-            Err(refusal) => !refusal.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
+            Err(rejection) => !rejection.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
         };
         if stands { found } else { self.sign_in(presented, login, address, wanted.resources).await }
     }

@@ -15,8 +15,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use super::auth_cache::Fingerprint;
 use super::basic::Credentials;
-use super::verified::Fingerprint;
 use crate::accounts::login_failures::{LockoutPolicy, Try};
 use crate::config::Config;
 use crate::password::to_hex;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::access_jwt::RsaKey;
-use super::verified::Verified;
+use super::auth_cache::AuthCache;
 use crate::password::Method;
 
 /// For so many seconds.
@@ -26,7 +26,7 @@ pub struct AccessKeys {
 /// What an isolate remembers of sign-ins. Nothing here can allow what the directory would refuse.
 pub struct SignIns {
     /// Credentials that matched.
-    pub verified: RefCell<Verified>,
+    pub verified: RefCell<AuthCache>,
     /// The keys of the Access team.
     pub access_keys: RefCell<AccessKeys>,
     /// Whether the users table is known to hold somebody.
@@ -40,7 +40,7 @@ impl SignIns {
     /// An empty memory; `key` is random.
     pub fn new(key: [u8; 32]) -> Self {
         Self {
-            verified: RefCell::new(Verified::new(key)),
+            verified: RefCell::new(AuthCache::new(key)),
             access_keys: RefCell::new(AccessKeys::default()),
             has_users: Cell::new(false),
             common_method: Cell::new((None, 0)),

@@ -1,17 +1,17 @@
 //! Who asks: credentials, password hashes, and what this isolate has verified already.
 
 pub mod access_jwt;
+pub mod auth_cache;
 pub mod basic;
 mod bootstrap;
-pub mod edge;
+pub mod credential;
 pub mod identify;
 pub mod lockout;
 pub mod memory;
 mod passwords;
-pub mod presented;
+pub mod platform;
 pub mod sigv4;
 pub mod token;
-pub mod verified;
 
 use std::rc::Rc;
 
@@ -22,17 +22,17 @@ use crate::accounts::login_failures::{Claimed, Verdict};
 use crate::accounts::{Accounts, Database};
 use crate::authz::{Caller, Grants, Resource, SignIn};
 use crate::config::{Config, DEFAULT_PASSWORD};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::password::{PasswordHash, to_hex};
 use crate::request::{Call, split_url};
 use crate::secret::Secret;
-use access_jwt::{Assertion, RsaKey, Why};
+use access_jwt::{Assertion, JwtError, RsaKey};
+use auth_cache::Fingerprint;
 use basic::Credentials;
-use edge::Edge;
+use credential::Credential;
 use memory::SignIns;
-use presented::Presented;
+use platform::Platform;
 use sigv4::{Authorization, Signed};
-use verified::Fingerprint;
 
 /// Keys of an Access team are fetched again after an hour, or after a minute if one is missing or the fetch failed.
 const KEYS_KEPT: u64 = 3600;
@@ -69,7 +69,7 @@ pub struct Authenticator<'a, D> {
     /// Users and their tokens.
     pub accounts: &'a Accounts<D>,
     /// What the platform does for a sign-in.
-    pub edge: &'a dyn Edge,
+    pub platform: &'a dyn Platform,
     /// What this isolate remembers of sign-ins.
     pub memory: &'a SignIns,
     /// Seconds since 1970.
@@ -83,7 +83,7 @@ impl<D: Database> Authenticator<'_, D> {
     /// one statement.
     pub async fn sign_in(
         &self,
-        presented: &Presented,
+        presented: &Credential,
         login: Option<Fingerprint>,
         address: Option<&str>,
         wanted: &[Resource],
@@ -91,13 +91,13 @@ impl<D: Database> Authenticator<'_, D> {
         let asked_after = self.memory.verified.borrow().changes();
         let found = match presented {
             // a token costs no password hash and knows no lock: nobody guesses 192 bits
-            Presented::Token(token, username) => self.by_key(&token.hash(), username.as_deref(), wanted).await,
-            Presented::Password(credentials) => self.by_password(credentials, login, address, wanted).await,
-            Presented::Signature(signature) => self.by_key(signature.access_key_id(), None, wanted).await,
-            Presented::Certificate(username) => self.by_name(username, wanted).await,
-            Presented::Assertion(assertion) => {
+            Credential::Token(token, username) => self.by_key(&token.hash(), username.as_deref(), wanted).await,
+            Credential::Password(credentials) => self.by_password(credentials, login, address, wanted).await,
+            Credential::Signature(signature) => self.by_key(signature.access_key_id(), None, wanted).await,
+            Credential::Certificate(username) => self.by_name(username, wanted).await,
+            Credential::Assertion(assertion) => {
                 let email = self.by_access(assertion).await;
-                self.by_name(&email.map_err(Refusal::unauthenticated)?, wanted).await
+                self.by_name(&email.map_err(Rejection::unauthenticated)?, wanted).await
             }
         };
         let mut verified = self.memory.verified.borrow_mut();
@@ -105,7 +105,7 @@ impl<D: Database> Authenticator<'_, D> {
             (Ok(found), Some(login)) => {
                 verified.remember(login, found, self.now, self.config.auth_cache_ttl_seconds.into(), asked_after);
             }
-            (Err(refusal), Some(login)) if refusal.is_unauthenticated() => verified.forget(&login),
+            (Err(rejection), Some(login)) if rejection.is_unauthenticated() => verified.forget(&login),
             _ => {}
         }
         found.map(|found| (found.caller, found.grants))
@@ -114,7 +114,7 @@ impl<D: Database> Authenticator<'_, D> {
     /// A request that an access key signed. The key's secret is made of `SECRET_KEY` and its id, so that no secret is
     /// stored; whether the key exists, and whose it is, is asked after its signature is good.
     pub fn check_signature<S>(&self, signature: &Authorization, call: Option<&Call<S>>) -> Result<()> {
-        let refused = |because: String| Refusal::unauthenticated(because);
+        let refused = |reason: String| Rejection::unauthenticated(reason);
         let call = call.ok_or_else(|| refused("a signature over a request that cannot be read".to_owned()))?;
         let secret = self.access_key_secret(signature.access_key_id());
         let secret = secret.ok_or_else(|| refused("there is no SECRET_KEY, so there are no access keys".to_owned()))?;
@@ -126,9 +126,9 @@ impl<D: Database> Authenticator<'_, D> {
     /// The e-mail address of an assertion of Access. An unknown key has the document fetched again, once a minute.
     async fn by_access(&self, assertion: &Assertion) -> std::result::Result<String, String> {
         let Some((team, audience)) = &self.config.access else { return Err("Access is not configured".to_owned()) };
-        let mut claims = assertion.claims(&self.access_keys(team, KEYS_KEPT).await, &self.edge).await;
-        if claims.as_ref().err() == Some(&Why::UnknownKey) {
-            claims = assertion.claims(&self.access_keys(team, KEYS_AT_LEAST).await, &self.edge).await;
+        let mut claims = assertion.claims(&self.access_keys(team, KEYS_KEPT).await, &self.platform).await;
+        if claims.as_ref().err() == Some(&JwtError::UnknownKey) {
+            claims = assertion.claims(&self.access_keys(team, KEYS_AT_LEAST).await, &self.platform).await;
         }
         claims.and_then(|claims| claims.check(team, audience, self.now)).map_err(|why| format!("Access: {why}"))
     }
@@ -146,7 +146,7 @@ impl<D: Database> Authenticator<'_, D> {
             return known.keys;
         }
         let fetching = self.memory.begin_fetch(self.now);
-        let document = self.edge.access_keys(team).await;
+        let document = self.platform.access_keys(team).await;
         drop(fetching);
         let keys = document.and_then(|document| access_jwt::keys(&document).ok()).map(Rc::new);
         let mut state = self.memory.access_keys.borrow_mut();
@@ -162,14 +162,14 @@ impl<D: Database> Authenticator<'_, D> {
     async fn by_name(&self, username: &str, wanted: &[Resource]) -> Result<SignedIn> {
         let found = self.accounts.identify(username, wanted).await?;
         let Some((caller, _, grants)) = found else {
-            return Err(Refusal::unauthenticated("the platform vouches for somebody who is no user"));
+            return Err(Rejection::unauthenticated("the platform vouches for somebody who is no user"));
         };
         Ok(SignedIn::new(Caller { sign_in: SignIn::Platform, ..caller }, grants))
     }
 
     /// The owner of a token by its hash, or of an access key by its id.
     async fn by_key(&self, key: &str, username: Option<&str>, wanted: &[Resource]) -> Result<SignedIn> {
-        let refused = |because: &'static str| Err(Refusal::unauthenticated(because));
+        let refused = |reason: &'static str| Err(Rejection::unauthenticated(reason));
         let now = self.seconds();
         let Some(owner) = self.accounts.identify_token(key, wanted).await? else {
             return refused("no such token: it was revoked, or never was");
@@ -196,8 +196,9 @@ impl<D: Database> Authenticator<'_, D> {
         address: Option<&str>,
         wanted: &[Resource],
     ) -> Result<SignedIn> {
-        let is_verified =
-            |stored: &PasswordHash| login.is_some_and(|login| self.memory.verified.borrow_mut().knows(&login, stored));
+        let is_verified = |stored: &PasswordHash| {
+            login.is_some_and(|login| self.memory.verified.borrow_mut().matches(&login, stored))
+        };
         if login.is_some_and(|login| self.memory.verified.borrow().remembers(&login))
             && let Some((caller, stored, grants)) = self.accounts.identify(&credentials.username, wanted).await?
             && is_verified(&stored)
@@ -205,9 +206,9 @@ impl<D: Database> Authenticator<'_, D> {
             return Ok(SignedIn { stored: Some(stored), ..SignedIn::new(caller, grants) });
         }
         if let Some(address) = address
-            && !self.edge.admits(address).await
+            && !self.platform.admits(address).await
         {
-            return Err(Refusal::locked(SHIELD_SECONDS));
+            return Err(Rejection::locked(SHIELD_SECONDS));
         }
         self.accounts.0.switch_to_primary(); // no password is tried on what a replica says, and no failure counted
         let (now, policy) = (self.seconds(), lockout::policy(self.config));
@@ -221,8 +222,8 @@ impl<D: Database> Authenticator<'_, D> {
         }
         match verdict {
             Verdict::Claimed => {}
-            Verdict::KnownWrong => return Err(Refusal::unauthenticated("a wrong password that was tried before")),
-            Verdict::LockedUntil(time) => return Err(Refusal::locked(time - now)),
+            Verdict::KnownWrong => return Err(Rejection::unauthenticated("a wrong password that was tried before")),
+            Verdict::LockedUntil(time) => return Err(Rejection::locked(time - now)),
         }
         let trim = nonce.first().is_some_and(|byte| byte % 64 == 0);
         let refused = match user {
@@ -245,12 +246,12 @@ impl<D: Database> Authenticator<'_, D> {
             }
         };
         self.accounts.record_failure(&attempt, now, trim).await?;
-        Err(Refusal::unauthenticated(refused))
+        Err(Rejection::unauthenticated(refused))
     }
 
     fn nonce(&self) -> Result<[u8; 16]> {
         let mut nonce = [0; 16];
-        let failed = || Refusal::fault(Code::InternalError, "The password cannot be checked.", "no randomness");
+        let failed = || Rejection::fault(Code::InternalError, "The password cannot be checked.", "no randomness");
         if (self.random)(&mut nonce) { Ok(nonce) } else { Err(failed()) }
     }
 
@@ -269,7 +270,7 @@ impl<D: Database> Authenticator<'_, D> {
 impl<D> Authenticator<'_, D> {
     /// Forgets what D1 said before: users or grants were changed.
     pub fn accounts_changed(&self) {
-        self.memory.verified.borrow_mut().ask_again();
+        self.memory.verified.borrow_mut().invalidate();
     }
 
     /// Whether a stored hash is of this password. One that cannot be computed costs what an unknown name does.
@@ -279,14 +280,14 @@ impl<D> Authenticator<'_, D> {
             return false;
         };
         self.memory.count_hash(method);
-        stored.verifies(password, self.edge.scrypt())
+        stored.verifies(password, self.platform.scrypt())
     }
 
     /// Computes a hash for nobody, by the method of most that are stored.
     fn hash_dummy(&self, password: &Secret) {
         let method = self.memory.common_method().unwrap_or(self.config.password_hash);
         self.memory.count_hash(method);
-        method.hash_dummy(password, self.edge.scrypt());
+        method.hash_dummy(password, self.platform.scrypt());
     }
 
     /// The secret of an access key; `None` without a `SECRET_KEY`.

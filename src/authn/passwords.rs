@@ -2,7 +2,7 @@
 
 use super::Authenticator;
 use crate::config::DEFAULT_PASSWORD;
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::password::PasswordHash;
 use crate::secret::Secret;
 
@@ -10,14 +10,14 @@ impl<D> Authenticator<'_, D> {
     /// Hashes a new password by the configured method.
     pub fn hash(&self, password: &Secret) -> Result<PasswordHash> {
         let failed =
-            |because: &'static str| Refusal::fault(Code::InternalError, "The password cannot be hashed.", because);
+            |reason: &'static str| Rejection::fault(Code::InternalError, "The password cannot be hashed.", reason);
         let mut salt = [0; 16];
         if !(self.random)(&mut salt) {
             return Err(failed("no randomness"));
         }
         let method = self.config.password_hash;
         self.memory.count_hash(method);
-        method.hash(password, salt, self.edge.scrypt()).ok_or_else(|| failed("the method refused"))
+        method.hash(password, salt, self.platform.scrypt()).ok_or_else(|| failed("the method refused"))
     }
 
     /// Hashes a new password that keeps MLflow's rule of 2.22: 12 characters, or what is configured (CVE-2025-1474),
@@ -25,10 +25,10 @@ impl<D> Authenticator<'_, D> {
     pub fn hash_new(&self, password: &str) -> Result<PasswordHash> {
         let least = self.config.password_min_length;
         if password.chars().count() < least {
-            return Err(Refusal::invalid(format!("Password must be a string longer than {least} characters.")));
+            return Err(Rejection::invalid(format!("Password must be a string longer than {least} characters.")));
         }
         if password == DEFAULT_PASSWORD && !self.config.allow_default_password {
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "Password must not be the default password of MLflow, which everybody knows.",
             ));
         }

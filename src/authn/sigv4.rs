@@ -44,9 +44,9 @@ const LONGEST_KEY_ID: usize = 128;
 /// Seconds that the signer's clock may be off, either way: what AWS allows.
 pub const LARGEST_SKEW: u64 = 15 * 60;
 
-/// Why a signature is not good. No variant holds anything of a secret or of a signature.
+/// SignatureError a signature is not good. No variant holds anything of a secret or of a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Why {
+pub enum SignatureError {
     /// Another secret, or another request than the one that was signed.
     #[error("the signature is not that of this request")]
     Signature,
@@ -155,24 +155,24 @@ impl Authorization {
 
     /// Whether the holder of `secret` signed this request within 15 minutes of `now` (Unix seconds), for the
     /// service `execute-api` and any region. Takes the same time wherever a wrong signature differs.
-    pub fn verify(&self, secret: &Secret, request: &Signed<'_>, now: u64) -> Result<(), Why> {
+    pub fn verify(&self, secret: &Secret, request: &Signed<'_>, now: u64) -> Result<(), SignatureError> {
         self.verify_for(SERVICE, secret, request, now)
     }
 
-    fn verify_for(&self, service: &str, secret: &Secret, request: &Signed<'_>, now: u64) -> Result<(), Why> {
+    fn verify_for(&self, service: &str, secret: &Secret, request: &Signed<'_>, now: u64) -> Result<(), SignatureError> {
         if self.service != service {
-            return Err(Why::Service);
+            return Err(SignatureError::Service);
         }
         let stamp = self.stamp(request.headers)?;
         if stamp.seconds.abs_diff(now) > LARGEST_SKEW {
-            return Err(Why::Skew);
+            return Err(SignatureError::Skew);
         }
         if !stamp.text.starts_with(&self.date) {
-            return Err(Why::CredentialDate);
+            return Err(SignatureError::CredentialDate);
         }
         self.check_meaning_is_signed(request.headers)?;
         let tail = self.canonical_tail(request)?;
-        let key = self.signing_key(secret).ok_or(Why::Signature)?;
+        let key = self.signing_key(secret).ok_or(SignatureError::Signature)?;
         let queries = canonical_queries(request.query)?;
         let mut good = false;
         for path in canonical_paths(request.path) {
@@ -182,55 +182,55 @@ impl Authorization {
                 good |= self.sign(&key, &stamp, &canonical).is_some_and(|expected| expected == self.signature);
             }
         }
-        if good { Ok(()) } else { Err(Why::Signature) }
+        if good { Ok(()) } else { Err(SignatureError::Signature) }
     }
 
     /// When it was signed: `X-Amz-Date`, else `Date`, which must be signed. `Host` must be signed as well, and the
     /// session token if there is one.
-    fn stamp(&self, headers: &Headers) -> Result<Stamp, Why> {
+    fn stamp(&self, headers: &Headers) -> Result<Stamp, SignatureError> {
         self.must_sign("host")?;
         if single(headers, "x-amz-security-token")?.is_some() {
             self.must_sign("x-amz-security-token")?;
         }
         if let Some(value) = single(headers, "x-amz-date")? {
             self.must_sign("x-amz-date")?;
-            return Stamp::basic(value.trim()).ok_or(Why::Date);
+            return Stamp::basic(value.trim()).ok_or(SignatureError::Date);
         }
-        let value = single(headers, "date")?.ok_or(Why::Date)?;
+        let value = single(headers, "date")?.ok_or(SignatureError::Date)?;
         self.must_sign("date")?;
-        Stamp::imf(value).ok_or(Why::Date)
+        Stamp::imf(value).ok_or(SignatureError::Date)
     }
 
     /// Refuses an unsigned field that MLflow acts on: `X-Mlflow-*` (the experiment and run of spans), and those that
     /// change the bytes of the body. `Content-Type` may stay unsigned, as MLflow's client leaves it: a body that is
     /// decided on is read by its route, whatever it says.
-    fn check_meaning_is_signed(&self, headers: &Headers) -> Result<(), Why> {
+    fn check_meaning_is_signed(&self, headers: &Headers) -> Result<(), SignatureError> {
         let is_signed = |name: &str| self.signed_headers.iter().any(|signed| signed == name);
         let mut names = headers.iter().map(|(name, _)| name.to_ascii_lowercase());
         match names.find(|name| changes_meaning(name) && !is_signed(name)) {
-            Some(name) => Err(Why::UnsignedMeaning(name)),
+            Some(name) => Err(SignatureError::UnsignedMeaning(name)),
             None => Ok(()),
         }
     }
 
-    fn must_sign(&self, name: &'static str) -> Result<(), Why> {
+    fn must_sign(&self, name: &'static str) -> Result<(), SignatureError> {
         let signed = self.signed_headers.iter().any(|signed| signed == name);
-        if signed { Ok(()) } else { Err(Why::Unsigned(name)) }
+        if signed { Ok(()) } else { Err(SignatureError::Unsigned(name)) }
     }
 
     /// The canonical request from the headers on: the headers, their names, the hash of the body.
-    fn canonical_tail(&self, request: &Signed<'_>) -> Result<String, Why> {
+    fn canonical_tail(&self, request: &Signed<'_>) -> Result<String, SignatureError> {
         let mut tail = String::new();
         for name in &self.signed_headers {
-            let value = single(request.headers, name)?.ok_or_else(|| Why::Missing(name.clone()))?;
+            let value = single(request.headers, name)?.ok_or_else(|| SignatureError::Missing(name.clone()))?;
             tail.push_str(&format!("{name}:{}\n", collapsed(value)));
         }
         let hash = to_hex(&Sha256::digest(request.body));
         match single(request.headers, "x-amz-content-sha256")?.map(str::trim) {
             Some(value) if value.starts_with("UNSIGNED-") || value.starts_with("STREAMING-") => {
-                return Err(Why::UnsignedBody);
+                return Err(SignatureError::UnsignedBody);
             }
-            Some(value) if value != hash => return Err(Why::Body),
+            Some(value) if value != hash => return Err(SignatureError::Body),
             _ => {}
         }
         tail.push_str(&format!("\n{}\n{hash}", self.signed_headers.join(";")));
@@ -274,10 +274,10 @@ fn hmac(key: &[u8], text: &str) -> Option<[u8; 32]> {
 }
 
 /// The value of a header that may stand once.
-fn single<'a>(headers: &'a Headers, name: &str) -> Result<Option<&'a str>, Why> {
+fn single<'a>(headers: &'a Headers, name: &str) -> Result<Option<&'a str>, SignatureError> {
     let mut values = headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     match (values.next(), values.next()) {
-        (_, Some(_)) => Err(Why::Repeated(name.to_owned())),
+        (_, Some(_)) => Err(SignatureError::Repeated(name.to_owned())),
         (value, None) => Ok(value),
     }
 }
@@ -302,14 +302,15 @@ fn canonical_paths(raw: &str) -> Vec<String> {
 }
 
 /// The query encoded anew and as it is, each sorted by name, then value. A `+` is a blank, as the origin reads it.
-fn canonical_queries(raw: &str) -> Result<Vec<String>, Why> {
+fn canonical_queries(raw: &str) -> Result<Vec<String>, SignatureError> {
     let pairs = raw.split('&').filter(|_| !raw.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let mut wire: Vec<(String, String)> = Vec::new();
     let mut anew = Vec::new();
     for (name, value) in pairs {
-        let encoded = |text: &str| percent_decode(text, true).map(|text| percent_encode(&text, "")).ok_or(Why::Query);
+        let encoded =
+            |text: &str| percent_decode(text, true).map(|text| percent_encode(&text, "")).ok_or(SignatureError::Query);
         if name.is_empty() {
-            return Err(Why::Query);
+            return Err(SignatureError::Query);
         }
         anew.push((encoded(name)?, encoded(value)?));
         wire.push((name.to_owned(), value.to_owned()));

@@ -15,7 +15,7 @@ mod permit;
 
 use std::collections::BTreeMap;
 
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 pub use permit::{Denial, Held, Permit, Permitted, Question, Reason, Requirement, decide, may_read};
 
 /// What a route wants to do to a resource.
@@ -133,7 +133,7 @@ impl Resource {
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && id.bytes().any(|b| b.is_ascii_alphabetic() || b == b'-');
         if id.is_empty() || !(digits || word) {
-            return Err(Refusal::invalid(format!("Invalid experiment ID: '{id}'.")));
+            return Err(Rejection::invalid(format!("Invalid experiment ID: '{id}'.")));
         }
         Ok(Self { kind: Kind::Experiment, id: id.to_owned() })
     }

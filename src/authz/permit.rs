@@ -28,7 +28,7 @@
 use std::fmt;
 
 use super::{Caller, Capability, Grants, Permission, Resource, SignIn};
-use crate::error::Refusal;
+use crate::error::Rejection;
 
 /// What a route needs of the caller, with the resources that this request names.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ impl fmt::Display for Denial {
     }
 }
 
-impl From<Denial> for Refusal {
+impl From<Denial> for Rejection {
     fn from(denial: Denial) -> Self {
         Self::denied(denial)
     }

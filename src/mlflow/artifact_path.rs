@@ -78,7 +78,7 @@ fn has_scheme(path: &str) -> bool {
     })
 }
 
-/// One round of Python's `urllib.parse.unquote`: a sequence that is none stays, bytes that are no UTF-8 become U+FFFD.
+/// One round of Python's `urllib.parse.unquote`: a sequence that is none is_immutable, bytes that are no UTF-8 become U+FFFD.
 /// Returns `None` if nothing changes.
 pub fn unquote(text: &str) -> Option<String> {
     if !text.contains('%') {

@@ -61,7 +61,7 @@ pub enum Kind {
     Timestamp,
     /// A number of seconds such as `1.5s`.
     Duration,
-    /// Names of fields in camelCase.
+    /// ValueKind of fields in camelCase.
     FieldMask,
     /// Any object.
     Struct,

@@ -3,10 +3,10 @@
 use super::{Owners, Targets};
 use crate::accounts::{Accounts, Database};
 use crate::authz::{self, Caller, Capability, Grants, Permit, Question, Requirement, Resource};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::request::input::text;
-use crate::request::{Call, Demand};
+use crate::request::{Call, RequiredAccess};
 use crate::routes::{Answer, Endpoint, Requires, Route};
 use crate::upstream::Origin;
 
@@ -24,16 +24,16 @@ pub struct Asker<'a> {
     pub caller: &'a Caller,
     /// The grants on everything that was known to be asked for.
     pub grants: Grants,
-    /// What the row demands of this request.
+    /// What the row required of this request.
     pub targets: Result<Targets>,
 }
 
 impl<O: Origin> Owners<'_, O> {
     /// Whether these grants are enough for what is known to be asked for.
-    pub fn would_do(&self, targets: &Targets, caller: &Caller, grants: &Grants) -> bool {
+    pub fn known_requirements_met(&self, targets: &Targets, caller: &Caller, grants: &Grants) -> bool {
         let default = self.config.default_permission;
-        let may = |(demand, resource): (&Demand, Option<&Resource>)| {
-            resource.is_none_or(|it| caller.is_admin || grants.level(it, default).allows(demand.capability))
+        let may = |(access, resource): (&RequiredAccess, Option<&Resource>)| {
+            resource.is_none_or(|it| caller.is_admin || grants.level(it, default).allows(access.capability))
         };
         targets.iter().all(may)
     }
@@ -63,7 +63,7 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
             Requires::All(_) | Requires::GraphQl => {
                 decide(Requirement::Authenticated)?;
                 let targets = targets?;
-                if targets.demands().is_empty() && !may_name_nothing(route) {
+                if targets.required().is_empty() && !may_name_nothing(route) {
                     return Err(nothing_named(route));
                 }
                 self.all(call, &targets, caller, grants).await
@@ -71,7 +71,7 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
         }
     }
 
-    /// Every demand must be met; those whose experiment is unknown cost look-ups and a second statement.
+    /// Every access must be met; those whose experiment is unknown cost look-ups and a second statement.
     pub async fn all(
         &self,
         call: &Call<O::Stream>,
@@ -83,8 +83,8 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
         if !grants.cover(resources.iter().flatten()) {
             grants = self.accounts.grants(caller.id, &resources.concat()).await?;
         }
-        let each = targets.demands().iter().zip(resources);
-        let all: Vec<_> = each.map(|(demand, resources)| (demand.capability, resources)).collect();
+        let each = targets.required().iter().zip(resources);
+        let all: Vec<_> = each.map(|(access, resources)| (access.capability, resources)).collect();
         self.decide(call, call.row.and_then(Route::endpoint), Requirement::All(&all), caller, &grants)
     }
 
@@ -103,8 +103,8 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
     /// A permit for what no row covers: for administrators.
     pub fn unknown(&self, call: &Call<O::Stream>, caller: &Caller) -> Result<Permit> {
         let permit = self.decide(call, None, Requirement::Administrator, caller, &Grants::default());
-        let no_row = || Refusal::denied(format!("no row for {} {}", call.method.as_str(), call.path));
-        permit.map_err(|refusal| if caller.is_admin { refusal } else { no_row() })
+        let no_row = || Rejection::denied(format!("no row for {} {}", call.method.as_str(), call.path));
+        permit.map_err(|rejection| if caller.is_admin { rejection } else { no_row() })
     }
 
     /// A permit for the ones among these that may be seen.
@@ -147,15 +147,15 @@ fn may_name_nothing(route: &Route) -> bool {
     }
 }
 
-fn nothing_named(route: &Route) -> Refusal {
-    match route.claims().first() {
-        Some(claim) => Refusal::missing(claim.parts().1.parameters.first().unwrap_or(&"id")),
-        None => Refusal::denied("the request names nothing"),
+fn nothing_named(route: &Route) -> Rejection {
+    match route.access().first() {
+        Some(claim) => Rejection::missing(claim.parts().1.parameters.first().unwrap_or(&"id")),
+        None => Rejection::denied("the request names nothing"),
     }
 }
 
 /// An administrator may do everything, but what goes to the origin is canonical for one too. What is only missing,
 /// or of a media type that the origin refuses, is left to the origin's own words.
 fn check_for_admin(targets: Result<Targets>) -> Result<()> {
-    targets.map(drop).or_else(|refusal| if refusal.is_left_to_origin() { Ok(()) } else { Err(refusal) })
+    targets.map(drop).or_else(|rejection| if rejection.is_left_to_origin() { Ok(()) } else { Err(rejection) })
 }

@@ -12,15 +12,15 @@ mod prefetch;
 use crate::authz::Resource;
 use crate::bounded::{Bounded, Weigh};
 use crate::config::Config;
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::json::Json;
 use crate::mlflow::uri::{ArtifactLocation, is_inside};
 use crate::request::path::percent_encode;
-use crate::request::{Demand, Subject};
-use crate::routes::Part;
+use crate::request::{RequiredAccess, ResourceRef};
+use crate::routes::ChildKind;
 use crate::upstream::proxy::Proxy;
-use crate::upstream::{Origin, collect, unusable};
+use crate::upstream::{Origin, bad_upstream_response, collect};
 
 /// What a request needs beside look-ups: D1, the data centre's cache, the origin.
 const OTHER_SUBREQUESTS: u32 = 10;
@@ -40,7 +40,7 @@ pub struct Parent {
 
 /// How the origin is asked for a part: the target up to its id and behind it, where the answer holds the object, and
 /// where in that the experiment is named.
-type Question = (Part, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+type Question = (ChildKind, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
 const ID: &[&str] = &["experiment_id"];
 const TRACE_ID: &[&str] = &["trace_location", "mlflow_experiment", "experiment_id"];
@@ -48,25 +48,25 @@ const TRACE_ID: &[&str] = &["trace_location", "mlflow_experiment", "experiment_i
 /// A second question of a part is for origins that do not know the first: MLflow 2 for traces.
 #[rustfmt::skip]
 const QUESTIONS: &[Question] = &[
-    (Part::Run,                   "/api/2.0/mlflow/runs/get?run_id=",                   "",                &["run", "info"],         ID),
-    (Part::LoggedModel,           "/api/2.0/mlflow/logged-models/",                     "",                &["model", "info"],       ID),
-    (Part::Trace,                 "/api/3.0/mlflow/traces/",                            "",                &["trace", "trace_info"], TRACE_ID),
-    (Part::Trace,                 "/api/2.0/mlflow/traces/",                            "/info",           &["trace_info"],          ID),
-    (Part::Dataset,               "/api/3.0/mlflow/datasets/",                          "/experiment-ids", &[],                      &["experiment_ids", "[]"]),
-    (Part::Issue,                 "/api/3.0/mlflow/issues/",                            "",                &["issue"],               ID),
-    (Part::LabelSchema,           "/api/3.0/mlflow/label-schemas/get?schema_id=",       "",                &["label_schema"],        ID),
-    (Part::ReviewQueue,           "/api/3.0/mlflow/review-queues/get?queue_id=",        "",                &["review_queue"],        ID),
-    (Part::PromptOptimizationJob, "/api/3.0/mlflow/prompt-optimization/jobs/",          "",                &["job"],                 ID),
+    (ChildKind::Run,                   "/api/2.0/mlflow/runs/get?run_id=",                   "",                &["run", "info"],         ID),
+    (ChildKind::LoggedModel,           "/api/2.0/mlflow/logged-models/",                     "",                &["model", "info"],       ID),
+    (ChildKind::Trace,                 "/api/3.0/mlflow/traces/",                            "",                &["trace", "trace_info"], TRACE_ID),
+    (ChildKind::Trace,                 "/api/2.0/mlflow/traces/",                            "/info",           &["trace_info"],          ID),
+    (ChildKind::Dataset,               "/api/3.0/mlflow/datasets/",                          "/experiment-ids", &[],                      &["experiment_ids", "[]"]),
+    (ChildKind::Issue,                 "/api/3.0/mlflow/issues/",                            "",                &["issue"],               ID),
+    (ChildKind::LabelSchema,           "/api/3.0/mlflow/label-schemas/get?schema_id=",       "",                &["label_schema"],        ID),
+    (ChildKind::ReviewQueue,           "/api/3.0/mlflow/review-queues/get?queue_id=",        "",                &["review_queue"],        ID),
+    (ChildKind::PromptOptimizationJob, "/api/3.0/mlflow/prompt-optimization/jobs/",          "",                &["job"],                 ID),
 ];
 
 /// Whether it stays where it is for as long as it exists. A dataset may be added to experiments, and MLflow moves a
 /// trace that is started again under the same id.
-pub fn stays(part: Part) -> bool {
-    !matches!(part, Part::Dataset | Part::Trace)
+pub fn is_immutable(part: ChildKind) -> bool {
+    !matches!(part, ChildKind::Dataset | ChildKind::Trace)
 }
 
 /// The parents that an isolate remembers.
-pub type Parents = RefCell<Bounded<(Part, String), Parent>>;
+pub type Parents = RefCell<Bounded<(ChildKind, String), Parent>>;
 
 const PARENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 /// An id of 32 digits with the place of its artifacts takes a few hundred bytes.
@@ -77,7 +77,7 @@ pub fn no_parents() -> Parents {
     RefCell::new(Bounded::new(PARENTS, PARENTS_BYTES))
 }
 
-impl Weigh for (Part, String) {
+impl Weigh for (ChildKind, String) {
     fn weight(&self) -> usize {
         self.1.len()
     }
@@ -89,21 +89,21 @@ impl Weigh for Parent {
     }
 }
 
-/// The demands of a request, and what each is about, which is looked at once.
+/// The required of a request, and what each is about, which is looked at once.
 pub struct Targets {
-    demands: Vec<Demand>,
+    required: Vec<RequiredAccess>,
     known: Vec<OnceCell<Resource>>,
 }
 
 impl Targets {
-    /// Each demand, with the resource that it is about if that is known.
-    pub fn iter(&self) -> impl Iterator<Item = (&Demand, Option<&Resource>)> {
-        self.demands.iter().zip(self.known.iter().map(OnceCell::get))
+    /// Each access, with the resource that it is about if that is known.
+    pub fn iter(&self) -> impl Iterator<Item = (&RequiredAccess, Option<&Resource>)> {
+        self.required.iter().zip(self.known.iter().map(OnceCell::get))
     }
 
-    /// The demands.
-    pub fn demands(&self) -> &[Demand] {
-        &self.demands
+    /// The required.
+    pub fn required(&self) -> &[RequiredAccess] {
+        &self.required
     }
 
     /// Whether no look-up is needed.
@@ -123,21 +123,21 @@ pub struct Owners<'a, O: Origin> {
 }
 
 impl<O: Origin> Owners<'_, O> {
-    /// What these demands are about, as far as no look-up is needed to know it.
-    pub fn targets(&self, demands: Vec<Demand>) -> Targets {
-        let known = demands.iter().map(|demand| self.known(&demand.subject).map_or(OnceCell::new(), OnceCell::from));
-        Targets { known: known.collect(), demands }
+    /// What these required are about, as far as no look-up is needed to know it.
+    pub fn targets(&self, required: Vec<RequiredAccess>) -> Targets {
+        let known = required.iter().map(|access| self.known(&access.subject).map_or(OnceCell::new(), OnceCell::from));
+        Targets { known: known.collect(), required }
     }
 
-    fn known(&self, subject: &Subject) -> Option<Resource> {
+    fn known(&self, subject: &ResourceRef) -> Option<Resource> {
         match subject {
-            Subject::Known(resource) => Some(resource.clone()),
-            Subject::Part(part, id) => {
+            ResourceRef::Known(resource) => Some(resource.clone()),
+            ResourceRef::Child(part, id) => {
                 let mut parents = self.parents.borrow_mut();
                 parents.get(&(*part, id.clone())).and_then(|parent| parent.experiments.first()).cloned()
             }
-            Subject::ExperimentByName(_) | Subject::PartIfAny(..) | Subject::Location { .. } => None,
-            Subject::ArtifactLocation(_) | Subject::Anybodys | Subject::Nothing(_) => None,
+            ResourceRef::ExperimentByName(_) | ResourceRef::ChildIfExists(..) | ResourceRef::Location { .. } => None,
+            ResourceRef::ArtifactLocation(_) | ResourceRef::Anybodys | ResourceRef::Nothing(_) => None,
         }
     }
 
@@ -147,12 +147,12 @@ impl<O: Origin> Owners<'_, O> {
     /// that are named, which is what is to be found out.
     pub async fn resolve(&self, targets: &Targets) -> Result<Vec<Vec<Resource>>> {
         let mut seen = BTreeSet::new();
-        let unknown = targets.iter().filter(|(_, resource)| resource.is_none()).map(|(demand, _)| &demand.subject);
-        let mut unknown: Vec<&Subject> = unknown.filter(|subject| seen.insert(*subject)).collect();
+        let unknown = targets.iter().filter(|(_, resource)| resource.is_none()).map(|(access, _)| &access.subject);
+        let mut unknown: Vec<&ResourceRef> = unknown.filter(|subject| seen.insert(*subject)).collect();
         let mut found = self.resolve_traces(&mut unknown).await?;
         let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
         if unknown.len() > most {
-            return Err(Refusal::invalid(format!(
+            return Err(Rejection::invalid(format!(
                 "The request names {} runs, models or traces whose experiment is not known yet; at most {most} can be \
                  looked up for one request (SUBREQUEST_LIMIT).",
                 unknown.len()
@@ -163,21 +163,29 @@ impl<O: Origin> Owners<'_, O> {
         let looked_up = stream::iter(&unknown).map(|subject| self.find(subject, cached)).buffered(AT_ONCE);
         let looked_up: Vec<Vec<Resource>> = looked_up.try_collect().await?;
         found.extend(unknown.into_iter().zip(looked_up));
-        let resources = |(demand, known): (&Demand, Option<&Resource>)| match known {
+        let resources = |(access, known): (&RequiredAccess, Option<&Resource>)| match known {
             Some(resource) => Some(vec![resource.clone()]),
-            None => found.get(&demand.subject).cloned(),
+            None => found.get(&access.subject).cloned(),
         };
-        targets.iter().map(|target| resources(target).ok_or_else(|| unusable("a look-up was lost"))).collect()
+        targets
+            .iter()
+            .map(|target| resources(target).ok_or_else(|| bad_upstream_response("a look-up was lost")))
+            .collect()
     }
 
     /// Takes the traces out of `unknown` and resolves them with one question, if there are several.
-    async fn resolve_traces<'s>(&self, unknown: &mut Vec<&'s Subject>) -> Result<BTreeMap<&'s Subject, Vec<Resource>>> {
-        let trace_id = |subject: &&'s Subject| match *subject {
-            Subject::Part(Part::Trace, id) | Subject::PartIfAny(Part::Trace, id) => Some(id.as_str()),
+    async fn resolve_traces<'s>(
+        &self,
+        unknown: &mut Vec<&'s ResourceRef>,
+    ) -> Result<BTreeMap<&'s ResourceRef, Vec<Resource>>> {
+        let trace_id = |subject: &&'s ResourceRef| match *subject {
+            ResourceRef::Child(ChildKind::Trace, id) | ResourceRef::ChildIfExists(ChildKind::Trace, id) => {
+                Some(id.as_str())
+            }
             _ => None,
         };
         let mut resolved = BTreeMap::new();
-        if unknown.iter().any(|subject| matches!(subject, Subject::PartIfAny(_, id) if !is_segment(id))) {
+        if unknown.iter().any(|subject| matches!(subject, ResourceRef::ChildIfExists(_, id) if !is_segment(id))) {
             return Ok(resolved); // refused one by one
         }
         let ids: Vec<&str> = unknown.iter().filter_map(trace_id).collect();
@@ -191,36 +199,36 @@ impl<O: Origin> Owners<'_, O> {
             let resources = trace_id(&subject).and_then(|id| found.get(id)).cloned();
             match (resources, subject) {
                 (Some(resources), _) => resolved.insert(subject, resources),
-                (None, Subject::PartIfAny(..)) => resolved.insert(subject, Vec::new()),
-                (None, _) => return Err(absent(subject)),
+                (None, ResourceRef::ChildIfExists(..)) => resolved.insert(subject, Vec::new()),
+                (None, _) => return Err(not_found(subject)),
             };
         }
         Ok(resolved)
     }
 
-    async fn find(&self, subject: &Subject, cached: bool) -> Result<Vec<Resource>> {
+    async fn find(&self, subject: &ResourceRef, cached: bool) -> Result<Vec<Resource>> {
         match subject {
-            Subject::Known(resource) => Ok(vec![resource.clone()]),
-            Subject::Nothing(because) => Err(Refusal::denied(because.clone())),
-            Subject::Anybodys => Ok(Vec::new()),
-            Subject::ArtifactLocation(location) => self.allowed_location(location).map(|()| Vec::new()),
-            Subject::Location { source, run, logged_model } => {
+            ResourceRef::Known(resource) => Ok(vec![resource.clone()]),
+            ResourceRef::Nothing(reason) => Err(Rejection::denied(reason.clone())),
+            ResourceRef::Anybodys => Ok(Vec::new()),
+            ResourceRef::ArtifactLocation(location) => self.allowed_location(location).map(|()| Vec::new()),
+            ResourceRef::Location { source, run, logged_model } => {
                 self.owner(source, run.as_deref(), logged_model.as_deref(), cached).await
             }
-            Subject::ExperimentByName(name) => {
+            ResourceRef::ExperimentByName(name) => {
                 let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
-                let answer = self.ask(target).await?.ok_or_else(|| absent(subject))?;
+                let answer = self.ask(target).await?.ok_or_else(|| not_found(subject))?;
                 experiments_in(&answer, &["experiment", "experiment_id"])
             }
-            Subject::PartIfAny(part, id) if !is_segment(id) => {
-                Err(Refusal::denied(format!("{part:?} '{id}' cannot be asked for")))
+            ResourceRef::ChildIfExists(part, id) if !is_segment(id) => {
+                Err(Rejection::denied(format!("{part:?} '{id}' cannot be asked for")))
             }
-            Subject::PartIfAny(part, id) => {
+            ResourceRef::ChildIfExists(part, id) => {
                 Ok(self.parent(*part, id, cached).await?.map_or(Vec::new(), |p| p.experiments))
             }
-            Subject::Part(part, id) => {
-                match self.parent(*part, id, cached).await?.ok_or_else(|| absent(subject))?.experiments {
-                    none if none.is_empty() => Err(Refusal::denied(format!("{subject:?} belongs to no experiment"))),
+            ResourceRef::Child(part, id) => {
+                match self.parent(*part, id, cached).await?.ok_or_else(|| not_found(subject))?.experiments {
+                    none if none.is_empty() => Err(Rejection::denied(format!("{subject:?} belongs to no experiment"))),
                     experiments => Ok(experiments),
                 }
             }
@@ -231,7 +239,7 @@ impl<O: Origin> Owners<'_, O> {
     fn allowed_location(&self, location: &str) -> Result<()> {
         match ArtifactLocation::parse(location) {
             Ok(place) if place.is_below(&self.config.artifact_locations) => Ok(()),
-            _ => Err(Refusal::denied(format!("{location} is not below one of ARTIFACT_LOCATIONS"))),
+            _ => Err(Rejection::denied(format!("{location} is not below one of ARTIFACT_LOCATIONS"))),
         }
     }
 
@@ -244,7 +252,7 @@ impl<O: Origin> Owners<'_, O> {
         logged_model: Option<&str>,
         cached: bool,
     ) -> Result<Vec<Resource>> {
-        for (part, id) in [(Part::Run, run), (Part::LoggedModel, logged_model)] {
+        for (part, id) in [(ChildKind::Run, run), (ChildKind::LoggedModel, logged_model)] {
             let Some(parent) = (match id {
                 Some(id) => self.parent(part, id, cached).await?,
                 None => None,
@@ -258,11 +266,11 @@ impl<O: Origin> Owners<'_, O> {
         if self.config.model_sources.iter().any(|prefix| is_inside(source, prefix)) {
             return Ok(Vec::new());
         }
-        Err(Refusal::denied(format!("{source} is not among the artifacts of a run or model that the request names")))
+        Err(Rejection::denied(format!("{source} is not among the artifacts of a run or model that the request names")))
     }
 
     /// Looks a parent up, or remembers it. `None` if the origin does not know the part.
-    pub async fn parent(&self, part: Part, id: &str, cached: bool) -> Result<Option<Parent>> {
+    pub async fn parent(&self, part: ChildKind, id: &str, cached: bool) -> Result<Option<Parent>> {
         let key = (part, id.to_owned());
         if let Some(parent) = self.parents.borrow_mut().get(&key) {
             return Ok(Some(parent.clone()));
@@ -270,20 +278,21 @@ impl<O: Origin> Owners<'_, O> {
         if !is_segment(id) {
             return Ok(None);
         }
-        if stays(part)
+        if is_immutable(part)
             && cached
-            && let Some(parent) = self.recall(part, id).await
+            && let Some(parent) = self.cached_parent(part, id).await
         {
             self.parents.borrow_mut().put(key, parent.clone());
             return Ok(Some(parent));
         }
         for (_, before, after, object, experiment) in QUESTIONS.iter().filter(|(of, ..)| *of == part) {
             let Some(answer) = self.ask(format!("{before}{id}{after}")).await? else { continue };
-            let object = answer.at(object).ok_or_else(|| unusable(format!("no {object:?} in the answer")))?;
+            let object =
+                answer.at(object).ok_or_else(|| bad_upstream_response(format!("no {object:?} in the answer")))?;
             let parent = parent_in(object, experiment)?;
-            if stays(part) {
+            if is_immutable(part) {
                 if cached {
-                    self.proxy.origin.remember(&cache_key(part, id), fact(object).into_bytes());
+                    self.proxy.origin.cache_parent(&cache_key(part, id), fact(object).into_bytes());
                 }
                 self.parents.borrow_mut().put(key, parent.clone());
             }
@@ -293,8 +302,8 @@ impl<O: Origin> Owners<'_, O> {
     }
 
     /// What the data centre remembers; only what this gate wrote is read.
-    async fn recall(&self, part: Part, id: &str) -> Option<Parent> {
-        let fact = self.proxy.origin.recall(&cache_key(part, id)).await?;
+    async fn cached_parent(&self, part: ChildKind, id: &str) -> Option<Parent> {
+        let fact = self.proxy.origin.cached_parent(&cache_key(part, id)).await?;
         parent_in(&Json::parse(&fact).ok()?, ID).ok().filter(|parent| parent.experiments.len() == 1)
     }
 
@@ -308,13 +317,16 @@ impl<O: Origin> Owners<'_, O> {
             return Ok(None);
         }
         if response.status != 200 {
-            return Err(unusable(format!("look-up of traces: status {}", response.status)));
+            return Err(bad_upstream_response(format!("look-up of traces: status {}", response.status)));
         }
         let answer = read_json(&collect(response.body).await?)?;
         let rows = answer.field("trace_infos").and_then(Json::list).unwrap_or_default();
         let mut found = BTreeMap::new();
         for row in rows {
-            let id = row.field("trace_id").and_then(Json::text).ok_or_else(|| unusable("a trace without an id"))?;
+            let id = row
+                .field("trace_id")
+                .and_then(Json::text)
+                .ok_or_else(|| bad_upstream_response("a trace without an id"))?;
             found.insert(id.to_owned(), experiments_in(row, TRACE_ID)?);
         }
         Ok(Some(found))
@@ -326,14 +338,14 @@ impl<O: Origin> Owners<'_, O> {
         match response.status {
             200 => Ok(Some(read_json(&collect(response.body).await?)?)),
             404 => Ok(None),
-            status => Err(unusable(format!("look-up {target}: status {status}"))),
+            status => Err(bad_upstream_response(format!("look-up {target}: status {status}"))),
         }
     }
 
     /// Remembers the parent that an answer named in passing; `object` is what the answer says of the part.
-    pub fn learn(&self, part: Part, id: &str, object: &Json) {
+    pub fn learn(&self, part: ChildKind, id: &str, object: &Json) {
         if let Ok(parent) = parent_in(object, ID)
-            && stays(part)
+            && is_immutable(part)
             && is_segment(id)
         {
             self.parents.borrow_mut().put((part, id.to_owned()), parent);
@@ -341,7 +353,7 @@ impl<O: Origin> Owners<'_, O> {
     }
 }
 
-fn cache_key(part: Part, id: &str) -> String {
+fn cache_key(part: ChildKind, id: &str) -> String {
     format!("{part:?}/{id}")
 }
 
@@ -362,8 +374,8 @@ fn parent_in(object: &Json, experiment: &[&str]) -> Result<Parent> {
 }
 
 /// What does not exist is refused like what is forbidden: no oracle.
-fn absent(subject: &Subject) -> Refusal {
-    Refusal::denied(format!("{subject:?} does not exist"))
+fn not_found(subject: &ResourceRef) -> Rejection {
+    Rejection::denied(format!("{subject:?} does not exist"))
 }
 
 fn encoded(text: &str) -> String {
@@ -378,11 +390,11 @@ fn is_segment(id: &str) -> bool {
 /// The experiments that an answer names at this path. `[]` is every item of a list, which may be left out as MLflow
 /// does with empty ones; everything else must be there.
 pub fn experiments_in(answer: &Json, path: &[&str]) -> Result<Vec<Resource>> {
-    let missing = || unusable(format!("no {path:?} in the answer"));
+    let missing = || bad_upstream_response(format!("no {path:?} in the answer"));
     match path {
         [] => {
             let id = answer.text().ok_or_else(missing)?;
-            Ok(vec![Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))?])
+            Ok(vec![Resource::experiment(id).map_err(|_| bad_upstream_response("an experiment id that is none"))?])
         }
         [list, "[]", rest @ ..] => {
             if !matches!(answer, Json::Object(_)) {
@@ -400,5 +412,5 @@ pub fn experiments_in(answer: &Json, path: &[&str]) -> Result<Vec<Resource>> {
 
 /// Reads an answer of the origin.
 pub fn read_json(bytes: &[u8]) -> Result<Json> {
-    Json::parse(bytes).map_err(|error| unusable(format!("not JSON: {error}")))
+    Json::parse(bytes).map_err(|error| bad_upstream_response(format!("not JSON: {error}")))
 }

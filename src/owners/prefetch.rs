@@ -7,9 +7,9 @@
 use futures_util::future::join_all;
 
 use super::authorizer::only_the_answer_tells;
-use super::{MOST_CACHED, Owners, Targets, stays};
+use super::{MOST_CACHED, Owners, Targets, is_immutable};
 use crate::authz::{Caller, Grants, SignIn};
-use crate::request::{Call, Demand, Subject};
+use crate::request::{Call, RequiredAccess, ResourceRef};
 use crate::routes::{Answer, Requires, Route};
 use crate::upstream::Origin;
 
@@ -18,31 +18,31 @@ impl<O: Origin> Owners<'_, O> {
     /// few parts are that the request names, so that the decision finds them known.
     pub async fn prefetch(&self, call: &mut Call<O::Stream>, targets: &Targets, caller: &Caller, grants: &Grants) {
         let may_be_asked = targets.are_known() || (is_by_response(call) && only_the_answer_tells(call, targets));
-        if is_plain_read(call) && may_be_asked && self.would_do(targets, caller, grants) {
-            self.proxy.begin(caller, call);
+        if is_plain_read(call) && may_be_asked && self.known_requirements_met(targets, caller, grants) {
+            self.proxy.start_prefetch(caller, call);
         }
-        self.look_ahead(call, targets, caller).await;
+        self.prefetch_owners(call, targets, caller).await;
     }
 
-    /// What fails is asked for again by the decision, and is a refusal then.
-    async fn look_ahead(&self, call: &Call<O::Stream>, targets: &Targets, caller: &Caller) {
+    /// What fails is asked for again by the decision, and is a rejection then.
+    async fn prefetch_owners(&self, call: &Call<O::Stream>, targets: &Targets, caller: &Caller) {
         let is_in_vain = caller.is_admin || (caller.sign_in == SignIn::ReadOnlyToken && !call.reads());
         if is_in_vain || is_by_response(call) {
             return; // the answer will tell
         }
-        let part = |demand: &'_ Demand| match &demand.subject {
-            Subject::Part(part, id) if stays(*part) => Some((*part, id.clone())),
+        let part = |access: &'_ RequiredAccess| match &access.subject {
+            ResourceRef::Child(part, id) if is_immutable(*part) => Some((*part, id.clone())),
             _ => None,
         };
-        let unknown = || targets.demands.iter().zip(&targets.known).filter(|(_, cell)| cell.get().is_none());
-        let mut parts: Vec<_> = unknown().filter_map(|(demand, _)| part(demand)).collect();
+        let unknown = || targets.required.iter().zip(&targets.known).filter(|(_, cell)| cell.get().is_none());
+        let mut parts: Vec<_> = unknown().filter_map(|(access, _)| part(access)).collect();
         parts.dedup();
         if parts.is_empty() || parts.len() > MOST_CACHED {
             return;
         }
         join_all(parts.iter().map(|(part, id)| self.parent(*part, id, true))).await;
-        for (demand, cell) in unknown() {
-            let _ = self.known(&demand.subject).map(|resource| cell.set(resource));
+        for (access, cell) in unknown() {
+            let _ = self.known(&access.subject).map(|resource| cell.set(resource));
         }
     }
 }

@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use apollo_parser::cst::{self, CstNode};
 use apollo_parser::{Parser, cst::Definition, cst::Selection};
 
-use super::subject::{Demand, Subject};
+use super::resource_ref::{RequiredAccess, ResourceRef};
 use crate::authz::{Capability, Resource};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::json::Json;
-use crate::routes::Part;
+use crate::routes::ChildKind;
 
 /// MLflow's own limits: depth, selections, and aliases and root fields by default.
 const DEEPEST: usize = 10;
@@ -81,7 +81,7 @@ pub struct Root {
     /// The key of its answer.
     pub key: String,
     /// What its caller needs.
-    pub demands: Vec<Demand>,
+    pub required: Vec<RequiredAccess>,
     /// True for a search for model versions that wants a page.
     pub is_paged: bool,
     name: String,
@@ -91,7 +91,7 @@ pub struct Root {
 ///
 /// A document that is no GraphQL, exceeds a limit, or has not exactly one operation is a 400.
 pub fn read(body: &Json) -> Result<Document> {
-    let text = body.get("query").and_then(Json::text).ok_or_else(|| Refusal::missing("query"))?;
+    let text = body.get("query").and_then(Json::text).ok_or_else(|| Rejection::missing("query"))?;
     if text.len() > LONGEST {
         return Err(invalid(&format!("it is longer than {LONGEST} bytes")));
     }
@@ -133,8 +133,8 @@ pub fn read(body: &Json) -> Result<Document> {
 
 /// A limit of MLflow's, in its words (`mlflow/server/graphql/graphql_no_batching.py`): it does not execute such a
 /// document, and answers 200.
-fn too_many(what: &str, most: usize, got: usize, variable: &str) -> Refusal {
-    Refusal::graphql(format!(
+fn too_many(what: &str, most: usize, got: usize, variable: &str) -> Rejection {
+    Rejection::graphql(format!(
         "GraphQL queries should have at most {most} {what}, got {got} {what}. To increase the limit, set the {variable} \
          environment variable."
     ))
@@ -150,8 +150,8 @@ fn by_name(fragments: Vec<cst::FragmentDefinition>) -> Result<BTreeMap<String, O
     Ok(named)
 }
 
-fn invalid(what: &str) -> Refusal {
-    Refusal::invalid(format!("Invalid GraphQL document: {what}."))
+fn invalid(what: &str) -> Rejection {
+    Rejection::invalid(format!("Invalid GraphQL document: {what}."))
 }
 
 fn name_of(name: Option<cst::Name>) -> Result<String> {
@@ -215,13 +215,13 @@ impl Scan {
     /// by their `name`: no alias may take either, or be taken for it.
     fn count(&self, set: &cst::SelectionSet, depth: usize, counts: &mut Counts) -> Result<()> {
         if depth > DEEPEST {
-            return Err(Refusal::graphql(format!("Query exceeds maximum depth of {DEEPEST}")));
+            return Err(Rejection::graphql(format!("Query exceeds maximum depth of {DEEPEST}")));
         }
         let fields = self.fields(set, &mut Vec::new())?;
         counts.selections += fields.len();
         if counts.selections > MOST_SELECTIONS {
             let message = format!("Query exceeds maximum total selections of {MOST_SELECTIONS}");
-            return Err(Refusal::graphql(message));
+            return Err(Rejection::graphql(message));
         }
         let marked = |name: &str| matches!(name, "modelVersions" | "name");
         let mut aliases = 0;
@@ -246,20 +246,20 @@ impl Scan {
         let name = name_of(field.name())?;
         let key = field.alias().map_or(Ok(name.clone()), |alias| name_of(alias.name()))?;
         let subjects = match known(&name) {
-            None => vec![Subject::Nothing(format!("the GraphQL root field {name} is not known"))],
+            None => vec![ResourceRef::Nothing(format!("the GraphQL root field {name} is not known"))],
             Some(Reads::Nothing) => Vec::new(),
             Some(Reads::Runs(keys)) => {
                 let ids = self.ids(field, keys)?;
-                ids.into_iter().map(|id| Subject::Part(Part::Run, id)).collect()
+                ids.into_iter().map(|id| ResourceRef::Child(ChildKind::Run, id)).collect()
             }
             Some(Reads::Experiments(keys)) => {
                 let ids = self.ids(field, keys)?;
-                ids.iter().map(|id| Ok(Subject::Known(Resource::experiment(id)?))).collect::<Result<_>>()?
+                ids.iter().map(|id| Ok(ResourceRef::Known(Resource::experiment(id)?))).collect::<Result<_>>()?
             }
         };
-        let demand = |subject| Demand { capability: Capability::Read, subject };
+        let demand = |subject| RequiredAccess { capability: Capability::Read, subject };
         let is_paged = name == SEARCH && self.is_paged(field)?;
-        Ok(Root { key, demands: subjects.into_iter().map(demand).collect(), name, is_paged })
+        Ok(Root { key, required: subjects.into_iter().map(demand).collect(), name, is_paged })
     }
 
     /// True if the input of a search says which page of how many rows is wanted.
@@ -297,7 +297,7 @@ impl Scan {
             return Err(invalid(&format!("it names more than {MOST_IDS} ids")));
         }
         match keys.first() {
-            Some(key) if found.is_empty() => Err(Refusal::missing(key)),
+            Some(key) if found.is_empty() => Err(Rejection::missing(key)),
             _ => Ok(found),
         }
     }
@@ -404,17 +404,17 @@ mod tests {
         read(&Json::parse(format!(r#"{{"query":{quoted},"variables":{variables}}}"#).as_bytes()).unwrap())
     }
 
-    fn subjects(query: &str, variables: &str) -> Vec<Subject> {
+    fn subjects(query: &str, variables: &str) -> Vec<ResourceRef> {
         let document = read_text(query, variables).unwrap();
-        document.roots.into_iter().flat_map(|root| root.demands).map(|demand| demand.subject).collect()
+        document.roots.into_iter().flat_map(|root| root.required).map(|demand| demand.subject).collect()
     }
 
-    fn run(id: &str) -> Subject {
-        Subject::Part(Part::Run, id.into())
+    fn run(id: &str) -> ResourceRef {
+        ResourceRef::Child(ChildKind::Run, id.into())
     }
 
-    fn experiment(id: &str) -> Subject {
-        Subject::Known(Resource::experiment(id).unwrap())
+    fn experiment(id: &str) -> ResourceRef {
+        ResourceRef::Known(Resource::experiment(id).unwrap())
     }
 
     #[test]
@@ -445,8 +445,8 @@ mod tests {
         for (query, variables, expected) in cases {
             assert_eq!(subjects(query, variables), expected, "{query}");
         }
-        assert!(matches!(subjects("{ __schema { types { name } } }", "{}").as_slice(), [Subject::Nothing(_)]));
-        assert!(matches!(subjects("{ mlflowNew(input: {}) { x } }", "{}").as_slice(), [Subject::Nothing(_)]));
+        assert!(matches!(subjects("{ __schema { types { name } } }", "{}").as_slice(), [ResourceRef::Nothing(_)]));
+        assert!(matches!(subjects("{ mlflowNew(input: {}) { x } }", "{}").as_slice(), [ResourceRef::Nothing(_)]));
     }
 
     /// The documents in the scripts of MLflow 3.17.2's UI. A client may add `__typename` to each of their selections.
@@ -455,7 +455,7 @@ mod tests {
         let variables =
             r#"{"data":{"runId":"a","runIds":["a","b"],"experimentIds":["1"]},"input":{"experimentId":"1"}}"#;
         let documents = include_str!("../../tests/fixtures/ui-3.17.2.graphql");
-        let found: Vec<(&str, Vec<Subject>)> = documents
+        let found: Vec<(&str, Vec<ResourceRef>)> = documents
             .split("\n\n")
             .map(|document| {
                 let named = document.split(['(', ' ']).nth(1).unwrap();

@@ -1,8 +1,8 @@
 //! The parameters of the endpoints that are answered here, each read once: the decision and the endpoint take the same value.
 
-use super::{Call, Payload, Subject, Unreadable};
+use super::{Call, Payload, ResourceRef, Unreadable};
 use crate::authz::{Kind, Resource};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::json::Json;
 
@@ -17,14 +17,14 @@ pub fn parameter<S>(call: &Call<S>, name: &str) -> Result<Json> {
         && !in_query
         && call.json()?.get(name).is_some_and(|value| disagrees(value, call, name))
     {
-        return Err(Refusal::invalid(format!("Conflicting values for parameter '{name}'.")));
+        return Err(Rejection::invalid(format!("Conflicting values for parameter '{name}'.")));
     }
     let value = if in_query {
         call.query.get(name).map(|value| Json::Text(value.to_owned()))
     } else {
         call.json()?.get(name).cloned()
     };
-    value.ok_or_else(|| Refusal::missing(name))
+    value.ok_or_else(|| Rejection::missing(name))
 }
 
 /// Returns true if the query has another value of the same name, or the same one in a way that only one of two readers takes:
@@ -50,27 +50,27 @@ pub fn flag<S>(call: &Call<S>, name: &str) -> Result<bool> {
     match call.json()?.get(name) {
         None | Some(Json::Null) => Ok(false),
         Some(Json::Bool(value)) => Ok(*value),
-        Some(_) => Err(Refusal::invalid(format!("Invalid value for parameter '{name}': a boolean is expected."))),
+        Some(_) => Err(Rejection::invalid(format!("Invalid value for parameter '{name}': a boolean is expected."))),
     }
 }
 
 /// 400: the parameter is no text.
-pub fn not_text(name: &str) -> Refusal {
-    Refusal::invalid(format!("Invalid value for parameter '{name}': a string is expected."))
+pub fn not_text(name: &str) -> Rejection {
+    Rejection::invalid(format!("Invalid value for parameter '{name}': a string is expected."))
 }
 
 /// What `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
-pub(super) fn granted<S>(call: &Call<S>, id: &str) -> Result<Subject> {
+pub(super) fn granted<S>(call: &Call<S>, id: &str) -> Result<ResourceRef> {
     let kind = kind(&text(call, "resource_type")?)?;
     if id == "*" {
-        return Ok(Subject::Nothing("a grant on every resource".to_owned()));
+        return Ok(ResourceRef::Nothing("a grant on every resource".to_owned()));
     }
-    Ok(Subject::Known(named(kind, id)?))
+    Ok(ResourceRef::Known(named(kind, id)?))
 }
 
 fn kind(name: &str) -> Result<Kind> {
     Kind::parse(name).ok_or_else(|| {
-        Refusal::invalid(format!(
+        Rejection::invalid(format!(
             "Invalid resource type '{name}'. Valid resource types are: ('experiment', 'prompt', 'registered_model')"
         ))
     })
@@ -79,7 +79,7 @@ fn kind(name: &str) -> Result<Kind> {
 fn named(kind: Kind, id: &str) -> Result<Resource> {
     match kind {
         _ if id == "*" => {
-            Err(Refusal::invalid("Invalid resource_pattern '*': grants on every resource are not supported."))
+            Err(Rejection::invalid("Invalid resource_pattern '*': grants on every resource are not supported."))
         }
         Kind::Experiment => Resource::experiment(id),
         Kind::RegisteredModel => Ok(Resource::registered_model(id)),

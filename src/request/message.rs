@@ -281,7 +281,7 @@ impl Reader<'_, '_> {
         let is_null = self.parser.peek() == Some(b'n');
         if is_null && !(field.kind == Kind::Value && field.many == Many::One) {
             self.parser.value(at.depth, Wanted::Nothing)?;
-            self.members.push(Member::absent(start, self.parser.at));
+            self.members.push(Member::not_found(start, self.parser.at));
             return Ok(());
         }
         present.choose(field)?;

@@ -9,21 +9,21 @@ pub mod message;
 pub mod otlp;
 pub mod path;
 pub mod query;
+pub mod resource_ref;
 pub mod shapes;
-pub mod subject;
 pub mod unpack;
 mod values;
 
 use std::cell::OnceCell;
 
 use crate::config::Config;
-use crate::error::{Code, Page, Refusal, Result, UNREADABLE};
+use crate::error::{Code, Page, Rejection, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
 use crate::json::{Json, Limits, Wanted};
-use crate::routes::{self, Answer, Body, Found, Requires, Route};
+use crate::routes::{self, Answer, Body, Requires, Route, RouteMatch};
 use graphql::Document;
 use query::Query;
-pub use subject::{Demand, Subject};
+pub use resource_ref::{RequiredAccess, ResourceRef};
 
 /// The longest path, in bytes and encoded: as long as a URL may be at Cloudflare.
 const LONGEST_PATH: usize = 16 * 1024;
@@ -41,7 +41,7 @@ pub struct Target {
     /// The decoded query.
     pub query: Query,
     /// The rows of the path.
-    found: Option<Found>,
+    found: Option<RouteMatch>,
 }
 
 impl Target {
@@ -50,10 +50,10 @@ impl Target {
         check_fields(&request.headers)?;
         let (raw_path, raw_query) = split_url(&request.url)?;
         if raw_path.len() > LONGEST_PATH {
-            return Err(Refusal::mlflow(Code::UriTooLong, format!("The path is longer than {LONGEST_PATH} bytes.")));
+            return Err(Rejection::mlflow(Code::UriTooLong, format!("The path is longer than {LONGEST_PATH} bytes.")));
         }
         let path =
-            path::canonical(raw_path).map_err(|error| Refusal::invalid(format!("Invalid request path: {error}.")))?;
+            path::canonical(raw_path).map_err(|error| Rejection::invalid(format!("Invalid request path: {error}.")))?;
         let mut query = Query::parse(raw_query)?;
         let found = routes::find(&path, &config.static_prefix);
         if let Some(row) = found.as_ref().and_then(|found| found.row(request.method))
@@ -86,7 +86,7 @@ impl Target {
     pub async fn begin<S: ByteStream>(self, mut request: Request<S>, most: usize, held: bool) -> Result<Arriving<S>> {
         check_same_site(&request)?;
         if self.method.is_safe() && has_body(&request.headers) {
-            return Err(Refusal::invalid(format!("A {} request must not have a body.", self.method.as_str())));
+            return Err(Rejection::invalid(format!("A {} request must not have a body.", self.method.as_str())));
         }
         let is_looked_at = match self.row() {
             _ if self.method.is_safe() => false,
@@ -183,7 +183,7 @@ pub struct Call<S> {
     pub path: String,
     /// The decoded query.
     pub query: Query,
-    found: Option<Found>,
+    found: Option<RouteMatch>,
     /// The header fields as they arrived.
     pub headers: Headers,
     /// The absolute URL as it arrived.
@@ -250,20 +250,20 @@ impl<S> Call<S> {
 
     /// Whether the path is one of those that are answered here.
     pub fn is_ours(&self) -> bool {
-        self.found.as_ref().is_some_and(Found::is_ours)
+        self.found.as_ref().is_some_and(RouteMatch::is_ours)
     }
 
     /// The Allow header of the path.
     pub fn allow(&self) -> String {
-        self.found.as_ref().map(Found::allow).unwrap_or_default()
+        self.found.as_ref().map(RouteMatch::allow).unwrap_or_default()
     }
 
     /// The body's object, or the page that Flask answers with.
     pub fn json(&self) -> Result<&Json> {
         match &self.payload {
             Payload::Json(_, Ok(json)) => Ok(json),
-            Payload::Json(_, Err(Unreadable::WrongType)) => Err(Refusal::page(Page::UnsupportedMediaType)),
-            _ => Err(Refusal::page(Page::BadRequest(UNREADABLE))),
+            Payload::Json(_, Err(Unreadable::WrongType)) => Err(Rejection::page(Page::UnsupportedMediaType)),
+            _ => Err(Rejection::page(Page::BadRequest(UNREADABLE))),
         }
     }
 
@@ -301,12 +301,12 @@ fn is_passed_on(row: Option<&Route>) -> bool {
     }
 }
 
-fn unread(error: StreamError) -> Refusal {
+fn unread(error: StreamError) -> Rejection {
     match error {
         StreamError::TooLarge(limit) => {
-            Refusal::mlflow(Code::RequestTooLarge, format!("The request body is longer than {limit} bytes."))
+            Rejection::mlflow(Code::RequestTooLarge, format!("The request body is longer than {limit} bytes."))
         }
-        StreamError::Broken(_) => Refusal::invalid("The request body broke off."),
+        StreamError::Broken(_) => Rejection::invalid("The request body broke off."),
     }
 }
 
@@ -328,7 +328,7 @@ fn read_json<S>(bytes: Vec<u8>, row: &'static Route, content_type: Option<&str>)
         Some(b'"') => match Json::read(&bytes, Wanted::All, Limits::REQUEST) {
             Ok(Json::Text(inner)) => Some(inner.into_bytes()),
             Ok(_) => None,
-            Err(error) => return Err(Refusal::invalid(message::Fault::Json(error).to_string())),
+            Err(error) => return Err(Rejection::invalid(message::Fault::Json(error).to_string())),
         },
         _ => None,
     };
@@ -357,8 +357,8 @@ fn read_object(bytes: &[u8]) -> std::result::Result<Json, Unreadable> {
     }
 }
 
-fn not_an_object() -> Refusal {
-    Refusal::invalid("The request body is not a JSON object that can be read in one way.")
+fn not_an_object() -> Rejection {
+    Rejection::invalid("The request body is not a JSON object that can be read in one way.")
 }
 
 /// As werkzeug's `is_json`: `application/json` or `application/…+json`, parameters aside.
@@ -376,7 +376,7 @@ fn has_body(headers: &Headers) -> bool {
 fn check_fields(headers: &Headers) -> Result<()> {
     let options = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
     let too_many = |what: &str, most: usize| {
-        Err(Refusal::mlflow(Code::HeaderFieldsTooLarge, format!("The request has more than {most} {what}.")))
+        Err(Rejection::mlflow(Code::HeaderFieldsTooLarge, format!("The request has more than {most} {what}.")))
     };
     if headers.len() > MOST_FIELDS {
         return too_many("header fields", MOST_FIELDS);
@@ -415,7 +415,7 @@ fn check_same_site<S>(request: &Request<S>) -> Result<()> {
         None => request.headers.get("sec-fetch-site").is_some_and(|site| matches!(site, "cross-site" | "same-site")),
     };
     if foreign {
-        return Err(Refusal::mlflow(Code::PermissionDenied, "Cross-origin request blocked."));
+        return Err(Rejection::mlflow(Code::PermissionDenied, "Cross-origin request blocked."));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ mod protobuf;
 use std::collections::BTreeSet;
 
 use super::unpack::{Encoding, unpack};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::Headers;
 use crate::json::Json;
 
@@ -45,7 +45,7 @@ pub fn read(bytes: Vec<u8>, headers: &Headers, limit: usize) -> Result<Spans> {
         "application/x-protobuf" => true,
         "application/json" => false,
         _ => {
-            return Err(Refusal::invalid(format!(
+            return Err(Rejection::invalid(format!(
                 "Invalid Content-Type: {content_type}. Expected: application/x-protobuf or application/json"
             )));
         }
@@ -55,7 +55,7 @@ pub fn read(bytes: Vec<u8>, headers: &Headers, limit: usize) -> Result<Spans> {
         "" | "identity" => bytes,
         "gzip" => unpack(Encoding::Gzip, &bytes, limit)?,
         "deflate" => unpack(Encoding::Deflate, &bytes, limit)?,
-        _ => return Err(Refusal::invalid(format!("Unsupported Content-Encoding: {encoding}"))),
+        _ => return Err(Rejection::invalid(format!("Unsupported Content-Encoding: {encoding}"))),
     };
     let mut outline = Outline::default();
     let media_type = if is_protobuf {
@@ -73,14 +73,14 @@ fn only<'a>(headers: &'a Headers, name: &str) -> Result<Option<&'a str>> {
     let mut fields = headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
     let value = fields.next().map(|(_, value)| value.trim());
     match fields.next() {
-        Some(_) => Err(Refusal::invalid(format!("The header field {name} stands twice."))),
+        Some(_) => Err(Rejection::invalid(format!("The header field {name} stands twice."))),
         None => Ok(value),
     }
 }
 
 /// MLflow's answer to what it cannot read.
 fn malformed<T>() -> Result<T> {
-    Err(Refusal::invalid("Invalid OpenTelemetry format"))
+    Err(Rejection::invalid("Invalid OpenTelemetry format"))
 }
 
 /// The names in a body.
@@ -133,10 +133,10 @@ fn note(names: &mut BTreeSet<String>, what: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     if name.len() > LONGEST_NAME {
-        return Err(Refusal::invalid(format!("One of the {what} has a name of more than {LONGEST_NAME} bytes.")));
+        return Err(Rejection::invalid(format!("One of the {what} has a name of more than {LONGEST_NAME} bytes.")));
     }
     if names.len() >= MOST_NAMED {
-        return Err(Refusal::invalid(format!("More than {MOST_NAMED} {what} in one request.")));
+        return Err(Rejection::invalid(format!("More than {MOST_NAMED} {what} in one request.")));
     }
     names.insert(name.to_owned());
     Ok(())

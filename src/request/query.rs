@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::path::{percent_decode, percent_encode};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 
 /// The longest query, in bytes: no URL of Cloudflare's is longer than 16 KiB, nor is one that Gunicorn or uvicorn takes
 /// longer than this.
@@ -27,11 +27,11 @@ impl Query {
     pub fn parse(raw: &str) -> Result<Self> {
         if raw.len() > LONGEST {
             let message = format!("The query string is longer than {LONGEST} bytes.");
-            return Err(Refusal::mlflow(Code::UriTooLong, message));
+            return Err(Rejection::mlflow(Code::UriTooLong, message));
         }
         let written = || raw.split('&').filter(|pair| !pair.is_empty());
         if written().nth(MOST_PARAMETERS).is_some() {
-            return Err(Refusal::invalid(format!("The query string has more than {MOST_PARAMETERS} parameters.")));
+            return Err(Rejection::invalid(format!("The query string has more than {MOST_PARAMETERS} parameters.")));
         }
         let pairs: Option<Vec<(String, String)>> = written()
             .map(|pair| {
@@ -39,13 +39,13 @@ impl Query {
                 Some((percent_decode(name, true)?, percent_decode(value, true)?))
             })
             .collect();
-        let pairs = pairs.ok_or_else(|| Refusal::invalid("The query string is not percent-encoded UTF-8."))?;
+        let pairs = pairs.ok_or_else(|| Rejection::invalid("The query string is not percent-encoded UTF-8."))?;
         let mut known: BTreeMap<String, &str> = BTreeMap::new();
         for (name, _) in &pairs {
             if let Some(first) = known.insert(fold(name), name)
                 && !(first == name && REPEATED.contains(&first))
             {
-                return Err(Refusal::invalid(format!("Query parameter '{first}' is given more than once.")));
+                return Err(Rejection::invalid(format!("Query parameter '{first}' is given more than once.")));
             }
         }
         Ok(Self(pairs))
@@ -53,7 +53,7 @@ impl Query {
 
     /// Reads a form of the type application/x-www-form-urlencoded.
     pub fn parse_form(body: &[u8]) -> Result<Self> {
-        std::str::from_utf8(body).map_err(|_| Refusal::invalid("The form is not UTF-8.")).and_then(Self::parse)
+        std::str::from_utf8(body).map_err(|_| Rejection::invalid("The form is not UTF-8.")).and_then(Self::parse)
     }
 
     /// The first value of that name.

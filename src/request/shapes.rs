@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 
 use super::message::{self, Body, Fault, Fit, fit};
 use super::query::Query;
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::json::Wanted;
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
-use crate::routes::{Answer, Claim, Count, Route, TABLE};
+use crate::routes::{Access, Answer, Cardinality, Route, TABLE};
 
 /// The fields that are looked at beside those of the row: the run and the logged model of a location, and the name that
-/// a settlement is about.
+/// a effect is about.
 const BESIDE: &[&str] = &["run_id", "model_id", "name"];
 
 /// The fields of a filtered search that are looked at beside those of the row.
@@ -38,7 +38,7 @@ enum Reader {
 
 impl Shape {
     fn new(row: &Route) -> Self {
-        let claims = row.claims();
+        let claims = row.access();
         let steps = || claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
         let beside = BESIDE.iter().chain(if matches!(row.answer, Answer::FilterRows(_)) { OF_A_SEARCH } else { &[] });
         let names = || steps().chain(beside.clone().copied());
@@ -70,7 +70,7 @@ impl Shape {
 
     /// Reads a body that is an object.
     pub fn read(&self, bytes: &[u8]) -> Result<Body> {
-        let refused = |fault: Fault| Refusal::invalid(fault.to_string());
+        let refused = |fault: Fault| Rejection::invalid(fault.to_string());
         let wanted = self.looked_at.as_deref().map_or(Wanted::All, Wanted::Fields);
         let shape = message::Shape { message: self.message(), is_protobuf: self.is_protobuf(), decided: &self.decided };
         message::read(bytes, shape, wanted).map_err(refused)
@@ -91,7 +91,7 @@ impl Shape {
             };
             match fit {
                 Fit::As(value) => query.set(field.name, &value),
-                Fit::Wrong => return Err(Refusal::invalid(Fault::of_text(field.name, value).to_string())),
+                Fit::Wrong => return Err(Rejection::invalid(Fault::of_text(field.name, value).to_string())),
                 Fit::Same | Fit::Unknown => {}
             }
         }
@@ -135,10 +135,11 @@ fn nameless(path: &str) -> String {
 }
 
 /// The fields that are decided on, where there is no other word of them: ids, which are text.
-fn message_of(claims: &[Claim]) -> Message {
+fn message_of(claims: &[Access]) -> Message {
     let mut message = Message::default();
     for field in claims.iter().map(|claim| claim.parts().1) {
-        let many = if matches!(field.count, Count::Each | Count::EachOptional) { Many::List } else { Many::One };
+        let many =
+            if matches!(field.count, Cardinality::Each | Cardinality::EachOptional) { Many::List } else { Many::One };
         for name in field.parameters.iter().filter(|name| !name.contains(['.', '[', '{']) && !name.starts_with("X-")) {
             message.fields.push(Field { name, many, kind: Kind::Text, oneof: None });
         }
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn each_field_of_a_row_is_in_its_message_or_in_the_path() {
         for row in rows() {
-            for claim in row.claims() {
+            for claim in row.access() {
                 let (_, field) = claim.parts();
                 let known = |path: &&&str| {
                     let mut message = Some(of(row).message());
@@ -199,7 +200,7 @@ mod tests {
                             let many = match step {
                                 _ if step.ends_with("[]") => Many::List,
                                 _ if step.ends_with("{}") => Many::Map,
-                                _ if matches!(field.count, Count::Each | Count::EachOptional)
+                                _ if matches!(field.count, Cardinality::Each | Cardinality::EachOptional)
                                     && !path.contains('.') =>
                                 {
                                     Many::List

@@ -10,7 +10,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
 };
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 
 /// Whatever the ratio, so much may be unpacked.
 const FREE: usize = 1024 * 1024;
@@ -46,14 +46,14 @@ pub fn unpack(encoding: Encoding, packed: &[u8], limit: usize) -> Result<Vec<u8>
         Encoding::Deflate => whole(inflate(packed, most, 0)),
     };
     unpacked.map_err(|fault| match fault {
-        Fault::TooLong if most < limit => Refusal::mlflow(
+        Fault::TooLong if most < limit => Rejection::mlflow(
             Code::RequestTooLarge,
             format!("The unpacked body is more than {HIGHEST_RATIO} times as long as the packed one."),
         ),
         Fault::TooLong => {
-            Refusal::mlflow(Code::RequestTooLarge, format!("The unpacked body is longer than {limit} bytes."))
+            Rejection::mlflow(Code::RequestTooLarge, format!("The unpacked body is longer than {limit} bytes."))
         }
-        Fault::Broken => Refusal::invalid(format!("Failed to decompress {} payload", encoding.name())),
+        Fault::Broken => Rejection::invalid(format!("Failed to decompress {} payload", encoding.name())),
     })
 }
 

@@ -2,10 +2,10 @@
 
 use super::message::Fault;
 use super::{Call, Payload};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::json::Json;
-use crate::routes::{Count, Field, Route};
+use crate::routes::{Cardinality, Field, Route};
 
 /// More ids than this are not looked at in one request.
 const MOST_NAMED: usize = 1000;
@@ -24,9 +24,11 @@ impl<S> Call<S> {
             }
         }
         match (field.count, field.parameters.first()) {
-            (Count::One | Count::Each, Some(parameter)) if found.is_empty() => Err(Refusal::missing(parameter)),
+            (Cardinality::One | Cardinality::Each, Some(parameter)) if found.is_empty() => {
+                Err(Rejection::missing(parameter))
+            }
             _ if found.len() > MOST_NAMED => {
-                Err(Refusal::invalid(format!("More than {MOST_NAMED} ids in one request.")))
+                Err(Rejection::invalid(format!("More than {MOST_NAMED} ids in one request.")))
             }
             _ => Ok(found),
         }
@@ -34,11 +36,11 @@ impl<S> Call<S> {
 
     /// The value of a parameter that may be missing.
     pub fn optional(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.parameter(name, Count::Optional)?.pop())
+        Ok(self.parameter(name, Cardinality::Optional)?.pop())
     }
 
     /// The values of one spelling of a field; empty strings and nulls are as good as absent.
-    fn parameter(&self, name: &str, count: Count) -> Result<Vec<String>> {
+    fn parameter(&self, name: &str, count: Cardinality) -> Result<Vec<String>> {
         if name.starts_with("X-") {
             return self.header(name);
         }
@@ -77,20 +79,20 @@ impl<S> Call<S> {
     }
 }
 
-fn conflict(parameter: &str) -> Refusal {
-    Refusal::invalid(format!("Conflicting values for parameter '{parameter}'."))
+fn conflict(parameter: &str) -> Rejection {
+    Rejection::invalid(format!("Conflicting values for parameter '{parameter}'."))
 }
 
 /// Values at a path such as `metrics[].model_id`, `tags{}` or `a.b`.
-fn in_json(json: &Json, path: &str, count: Count) -> Result<Vec<String>> {
+fn in_json(json: &Json, path: &str, count: Cardinality) -> Result<Vec<String>> {
     let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
     if let Some(list) = step.strip_suffix("[]") {
         let items = json.field(list).map_or(Ok(&[][..]), |v| v.list().ok_or_else(|| wrong_type(list, v)))?;
         let mut values = Vec::new();
         for item in items {
             let of_item = in_json(item, rest.unwrap_or_default(), count)?;
-            if of_item.is_empty() && count == Count::Each {
-                return Err(Refusal::missing(path));
+            if of_item.is_empty() && count == Cardinality::Each {
+                return Err(Rejection::missing(path));
             }
             values.extend(of_item);
         }
@@ -103,7 +105,7 @@ fn in_json(json: &Json, path: &str, count: Count) -> Result<Vec<String>> {
             Some(value) => Err(wrong_type(map, value)),
         };
     }
-    let is_list = matches!(count, Count::Each | Count::EachOptional);
+    let is_list = matches!(count, Cardinality::Each | Cardinality::EachOptional);
     let values = match (json.field(step), rest) {
         (None, _) => Vec::new(),
         (Some(object @ Json::Object(_)), Some(rest)) => return in_json(object, rest, count),
@@ -125,6 +127,6 @@ fn scalar(value: &Json, name: &str) -> Result<String> {
     }
 }
 
-fn wrong_type(name: &str, value: &Json) -> Refusal {
-    Refusal::invalid(Fault::of_value(name, value).to_string())
+fn wrong_type(name: &str, value: &Json) -> Rejection {
+    Rejection::invalid(Fault::of_value(name, value).to_string())
 }

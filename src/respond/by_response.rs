@@ -3,12 +3,12 @@
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::authz::{Grants, Permit};
-use crate::error::Refusal;
+use crate::error::Rejection;
 use crate::json::Json;
 use crate::owners::authorizer::Asker;
 use crate::owners::{experiments_in, read_json};
-use crate::request::{Call, Demand, Subject};
-use crate::routes::Part;
+use crate::request::{Call, RequiredAccess, ResourceRef};
+use crate::routes::ChildKind;
 use crate::upstream::Origin;
 use crate::upstream::proxy::Withheld;
 
@@ -23,14 +23,14 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let Asker { caller, targets, .. } = asker;
         let signed_in = self.authorizer.signed_in(&call, caller)?;
         let targets = targets?;
-        let demands = targets.demands();
+        let required = targets.required();
         let mut answer = self.proxy.withhold(caller, &mut call).await?;
-        let by_name = demands.iter().any(|demand| matches!(demand.subject, Subject::ExperimentByName(_)));
+        let by_name = required.iter().any(|access| matches!(access.subject, ResourceRef::ExperimentByName(_)));
         match answer.status() {
             200 => {}
-            404 if !by_name => return Err(Refusal::denied("it does not exist")),
-            404 | 429 | 503 => return Ok(signed_in.release(answer.into_refusal("a read")?)),
-            _ if demands.is_empty() => return Ok(signed_in.release(answer.into_refusal("a list")?)),
+            404 if !by_name => return Err(Rejection::denied("it does not exist")),
+            404 | 429 | 503 => return Ok(signed_in.release(answer.into_rejection("a read")?)),
+            _ if required.is_empty() => return Ok(signed_in.release(answer.into_rejection("a list")?)),
             // it may speak of something hidden, and does not say whose that is
             _ => {
                 let permit = self.authorizer.all(&call, &targets, caller, Grants::default()).await?;
@@ -41,7 +41,8 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let bytes = answer.read().await?;
         let object = read_json(&bytes)?;
         let permit = self.authorizer.to_read(&call, experiments_in(&object, path)?, caller).await?;
-        if let ([Demand { subject: Subject::Part(part, id), .. }], [at @ .., "experiment_id"]) = (demands, path)
+        if let ([RequiredAccess { subject: ResourceRef::Child(part, id), .. }], [at @ .., "experiment_id"]) =
+            (required, path)
             && let Some(object) = object.at(at)
         {
             self.owners.learn(*part, id, object);
@@ -55,7 +56,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         &self,
         permit: Permit,
         mut call: Call<O::Stream>,
-        part: Part,
+        part: ChildKind,
         object: &[&str],
     ) -> Answered<O::Stream> {
         let response = self.proxy.forward(&permit, &mut call).await?;
@@ -64,7 +65,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
         let mut response = Withheld::new(response);
         let bytes = response.read().await?;
-        let id = if part == Part::LoggedModel { "model_id" } else { "run_id" };
+        let id = if part == ChildKind::LoggedModel { "model_id" } else { "run_id" };
         if let Ok(answer) = read_json(&bytes)
             && let Some(object) = answer.at(object)
             && let Some(id) = object.field(id).and_then(Json::text)

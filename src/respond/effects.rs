@@ -5,14 +5,14 @@ use std::cell::Cell;
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::authz::{Caller, Kind, Permit, Resource};
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::{Method, Response};
 use crate::json::Json;
 use crate::owners::{experiments_in, read_json};
 use crate::request::{Call, Payload};
-use crate::routes::Settlement;
+use crate::routes::GrantEffect;
 use crate::upstream::proxy::Withheld;
-use crate::upstream::{Origin, unusable};
+use crate::upstream::{Origin, bad_upstream_response};
 
 /// How often a write to the directory is tried after the origin has acted.
 const TRIES: usize = 3;
@@ -24,9 +24,9 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         permit: Permit,
         mut call: Call<O::Stream>,
         caller: &Caller,
-        settlement: Settlement,
+        effect: GrantEffect,
     ) -> Answered<O::Stream> {
-        let answer = self.forward_and_record(&permit, &mut call, caller, settlement).await;
+        let answer = self.forward_and_record(&permit, &mut call, caller, effect).await;
         self.admin.authn.accounts_changed();
         answer.map(|answer| permit.release(answer))
     }
@@ -36,7 +36,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         permit: &Permit,
         call: &mut Call<O::Stream>,
         caller: &Caller,
-        settlement: Settlement,
+        effect: GrantEffect,
     ) -> Result<Response<O::Stream>> {
         let name = match &call.payload {
             Payload::Json(_, Ok(json)) => json.field("name").and_then(Json::text).map(str::to_owned),
@@ -48,17 +48,17 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
         let mut response = Withheld::new(response);
         let bytes = response.read().await?;
-        match settlement {
-            Settlement::ExperimentCreated => {
+        match effect {
+            GrantEffect::ExperimentCreated => {
                 for experiment in experiments_in(&read_json(&bytes)?, &["experiment_id"])? {
-                    self.own_or_undo(caller, &experiment).await?;
+                    self.grant_manage_or_undo(caller, &experiment).await?;
                 }
             }
-            Settlement::ModelCreated => {
+            GrantEffect::ModelCreated => {
                 let model = Resource::registered_model(&model_in(&bytes)?);
-                self.own_or_undo(caller, &model).await?;
+                self.grant_manage_or_undo(caller, &model).await?;
             }
-            Settlement::ModelRenamed => {
+            GrantEffect::ModelRenamed => {
                 let (old, new) = (name.unwrap_or_default(), model_in(&bytes)?);
                 let said = format!("The model was renamed to '{new}', but its grants were not moved.");
                 let is_tried = Cell::new(false);
@@ -66,13 +66,13 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                     let again = is_tried.replace(true);
                     self.accounts.rename(Kind::RegisteredModel, &old, &new, again).await
                 };
-                insist(rename).await.map_err(|failure| unsettled(&said, &failure))?;
+                retry(rename).await.map_err(|failure| unsettled(&said, &failure))?;
             }
-            Settlement::ModelDeleted => {
+            GrantEffect::ModelDeleted => {
                 let model = Resource::registered_model(&name.unwrap_or_default());
                 let said = format!("The model '{}' was deleted, but grants on it remain.", model.id);
-                let forget = async || self.accounts.forget(&model).await;
-                insist(forget).await.map_err(|failure| unsettled(&said, &failure))?;
+                let forget = async || self.accounts.delete_grants(&model).await;
+                retry(forget).await.map_err(|failure| unsettled(&said, &failure))?;
             }
         }
         Ok(response.release_with(permit, bytes))
@@ -80,8 +80,8 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
 
     /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
     /// and nobody's: it is deleted again, and the answer says what happened.
-    async fn own_or_undo(&self, caller: &Caller, resource: &Resource) -> Result<()> {
-        let Err(failure) = insist(async || self.accounts.own(caller.id, resource).await).await else {
+    async fn grant_manage_or_undo(&self, caller: &Caller, resource: &Resource) -> Result<()> {
+        let Err(failure) = retry(async || self.accounts.grant_manage(caller.id, resource).await).await else {
             return Ok(());
         };
         let (method, target, key) = match resource.kind {
@@ -106,7 +106,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
 }
 
 /// Tries a write a few times: the origin has acted already.
-async fn insist(write: impl AsyncFn() -> Result<()>) -> Result<()> {
+async fn retry(write: impl AsyncFn() -> Result<()>) -> Result<()> {
     for _ in 1..TRIES {
         if write().await.is_ok() {
             return Ok(());
@@ -118,9 +118,9 @@ async fn insist(write: impl AsyncFn() -> Result<()>) -> Result<()> {
 fn model_in(bytes: &[u8]) -> Result<String> {
     let answer = read_json(bytes)?;
     let name = answer.at(&["registered_model", "name"]).and_then(Json::text);
-    name.map(str::to_owned).ok_or_else(|| unusable("no registered_model.name in the answer"))
+    name.map(str::to_owned).ok_or_else(|| bad_upstream_response("no registered_model.name in the answer"))
 }
 
-fn unsettled(message: &str, failure: &Refusal) -> Refusal {
-    Refusal::fault(Code::InternalError, message, failure.because())
+fn unsettled(message: &str, failure: &Rejection) -> Rejection {
+    Rejection::fault(Code::InternalError, message, failure.reason())
 }

@@ -19,12 +19,12 @@ use super::page_token::{Binding, Cursor, Position, RowKey, offset_in, offset_tok
 use super::{Answered, Responder, rows};
 use crate::accounts::Database;
 use crate::authz::{Caller, Permit, Resource, may_read};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::http::{Body, Headers, Response};
 use crate::json::{Json, Limits, Wanted};
 use crate::request::{Call, Payload};
-use crate::routes::{Listing, Names, Part};
-use crate::upstream::{Origin, unusable};
+use crate::routes::{ChildKind, ListResponse, ValueKind};
+use crate::upstream::{Origin, bad_upstream_response};
 
 /// Answers of the origin that make one of ours, at most; those that were too long are not counted.
 const QUESTIONS: usize = 10;
@@ -55,19 +55,19 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         permit: Permit,
         mut call: Call<O::Stream>,
         caller: &Caller,
-        listing: Listing,
+        listing: ListResponse,
     ) -> Answered<O::Stream> {
         call.method = call.method.decided_as(); // a HEAD would tell the length of what is hidden
         let (size, token) = if listing.is_paged { take_paging(&mut call)? } else { (None, None) };
         let binding = self.config.secret_key.as_ref().map(|key| Binding { key, context: context(&call, caller) });
-        let most = if listing.names == Names::Part(Part::Dataset) { LOOK_UPS } else { usize::MAX };
+        let most = if listing.names == ValueKind::Child(ChildKind::Dataset) { LOOK_UPS } else { usize::MAX };
         let look_ups = (self.config.subrequest_limit as usize).saturating_sub(OTHER_SUBREQUESTS).max(LEAST_LOOK_UPS);
         let mut search =
             Search { stage: self, call, caller, listing, questions: 0, too_long: 0, most, look_ups, headers: None };
         let position = match (&binding, &token) {
             (_, None) => Position::default(),
             (Some(binding), Some(token)) => binding.open(token)?,
-            (None, Some(_)) => return Err(Refusal::invalid("Page tokens need a SECRET_KEY, and there is none.")),
+            (None, Some(_)) => return Err(Rejection::invalid("Page tokens need a SECRET_KEY, and there is none.")),
         };
         let mut page = match search.page(position, size).await? {
             Page::Rows(page) => page,
@@ -76,9 +76,11 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let next = page.next.take().zip(binding);
         let token = match next {
             None => None,
-            Some((next, binding)) => {
-                Some(binding.seal(&next, self.random).ok_or_else(|| unusable("a page token that cannot be made"))?)
-            }
+            Some((next, binding)) => Some(
+                binding
+                    .seal(&next, self.random)
+                    .ok_or_else(|| bad_upstream_response("a page token that cannot be made"))?,
+            ),
         };
         let text = rows::write_page(listing.rows, &page.rows, token.as_deref());
         let headers = search.headers.unwrap_or_default();
@@ -86,10 +88,10 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     }
 
     /// The resources of each row; none if it may not be read, whatever the grants say.
-    async fn resources(&self, ids: Vec<String>, names: Names) -> Result<Vec<Vec<Resource>>> {
+    async fn resources(&self, ids: Vec<String>, names: ValueKind) -> Result<Vec<Vec<Resource>>> {
         match names {
-            Names::RegisteredModel => Ok(ids.iter().map(|id| vec![Resource::registered_model(id)]).collect()),
-            Names::Part(part) => {
+            ValueKind::RegisteredModel => Ok(ids.iter().map(|id| vec![Resource::registered_model(id)]).collect()),
+            ValueKind::Child(part) => {
                 let mut found = Vec::new();
                 for some in ids.chunks(LOOK_UPS_AT_ONCE) {
                     let parents = try_join_all(some.iter().map(|id| self.owners.parent(part, id, false))).await?;
@@ -99,13 +101,17 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             }
             _ => ids
                 .iter()
-                .map(|id| Ok(vec![Resource::experiment(id).map_err(|_| unusable("an experiment id that is none"))?]))
+                .map(|id| {
+                    Ok(vec![
+                        Resource::experiment(id).map_err(|_| bad_upstream_response("an experiment id that is none"))?,
+                    ])
+                })
                 .collect(),
         }
     }
 
     /// True for each row that the caller may read.
-    async fn readable(&self, ids: Vec<String>, caller: &Caller, names: Names) -> Result<Vec<bool>> {
+    async fn readable(&self, ids: Vec<String>, caller: &Caller, names: ValueKind) -> Result<Vec<bool>> {
         let default = self.config.default_permission;
         let mut readable = Vec::new();
         for resources in self.resources(ids, names).await?.chunks(GRANTS_AT_ONCE) {
@@ -122,7 +128,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
 /// A page of ours.
 enum Page<S> {
     Rows(Kept),
-    /// The origin's own refusal, which tells nothing of the rows.
+    /// The origin's own rejection, which tells nothing of the rows.
     Refused(Response<S>),
 }
 
@@ -200,7 +206,7 @@ struct Search<'s, 'g, D, O: Origin> {
     /// The search without its paging.
     call: Call<O::Stream>,
     caller: &'s Caller,
-    listing: Listing,
+    listing: ListResponse,
     questions: usize,
     too_long: usize,
     /// Rows that are asked for at once.
@@ -291,26 +297,26 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
 
     /// Asks for rows from a place on; with fewer and fewer until the answer is short enough.
     async fn ask(&mut self, from: &Cursor, size: Option<usize>) -> Result<Answer<O::Stream>> {
-        let is_looked_up = matches!(self.listing.names, Names::Part(_));
+        let is_looked_up = matches!(self.listing.names, ValueKind::Child(_));
         let mut size = size;
         loop {
             if is_looked_up {
                 size = size.map(|size| size.min(self.look_ups));
             }
             if self.questions >= QUESTIONS || self.too_long >= TOO_LONG || size == Some(0) {
-                let nothing_came = || unusable("every answer to a search was too long");
+                let nothing_came = || bad_upstream_response("every answer to a search was too long");
                 return if self.questions > 0 { Ok(Answer::Enough) } else { Err(nothing_came()) };
             }
             let total = size.map(|size| total(from.skip, size.min(self.most)));
             put_paging(&mut self.call, from.token.as_deref(), total, self.listing.is_paged);
             let mut answer = self.stage.proxy.withhold(self.caller, &mut self.call).await?;
             if answer.status() != 200 {
-                let refusal = answer.into_refusal("a search")?;
+                let rejection = answer.into_rejection("a search")?;
                 let is_first = self.questions == 0;
                 return if is_first {
-                    Ok(Answer::Refused(refusal))
+                    Ok(Answer::Refused(rejection))
                 } else {
-                    Err(unusable("a search was refused halfway"))
+                    Err(bad_upstream_response("a search was refused halfway"))
                 };
             }
             let is_one = total.is_some_and(|total| total == from.skip + 1) || !self.listing.is_paged;
@@ -334,22 +340,22 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
     fn leave_out(&self, row: &Cursor) -> Result<Cursor> {
         let offset = row.token.as_deref().map_or(Some(0), offset_in);
         let behind = offset.filter(|_| row.skip == 0 && self.listing.is_paged).and_then(|offset| offset.checked_add(1));
-        let behind = behind.ok_or_else(|| unusable("a row that is too long"))?;
+        let behind = behind.ok_or_else(|| bad_upstream_response("a row that is too long"))?;
         Ok(Cursor { token: Some(offset_token(behind)), skip: 0 })
     }
 
     async fn read(&mut self, bytes: Vec<u8>, from: &Cursor) -> Result<Rows> {
-        let Listing { rows: list, id, .. } = self.listing;
-        let text = String::from_utf8(bytes).map_err(|_| unusable("a search answered with no UTF-8"))?;
+        let ListResponse { rows: list, id, .. } = self.listing;
+        let text = String::from_utf8(bytes).map_err(|_| bad_upstream_response("a search answered with no UTF-8"))?;
         let wanted = Wanted::Fields(&[list, id, "version", "next_page_token"]);
         let page = Json::read(text.as_bytes(), wanted, Limits::NONE);
-        let page = page.map_err(|error| unusable(format!("not JSON: {error}")))?;
+        let page = page.map_err(|error| bad_upstream_response(format!("not JSON: {error}")))?;
         let ids = ids_of(&page, self.listing)?;
         let ranges = rows::items(&text, list);
         if ranges.len() != ids.len() {
-            return Err(unusable(format!("{list} is no list")));
+            return Err(bad_upstream_response(format!("{list} is no list")));
         }
-        if matches!(self.listing.names, Names::Part(_)) {
+        if matches!(self.listing.names, ValueKind::Child(_)) {
             self.look_ups = self.look_ups.saturating_sub(ids.len());
         }
         let (ids, keys): (Vec<String>, Vec<RowKey>) = ids.into_iter().unzip();
@@ -358,7 +364,7 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
         let rows = rows.map(|((range, key), is_readable)| Row { range, key, is_readable }).collect();
         let token = page.get("next_page_token").and_then(Json::text).filter(|token| !token.is_empty());
         // rows that come more easily may be asked for in greater numbers again
-        if self.most < STEP && !matches!(self.listing.names, Names::Part(_)) && text.len() < LONGEST_PAGE / 8 {
+        if self.most < STEP && !matches!(self.listing.names, ValueKind::Child(_)) && text.len() < LONGEST_PAGE / 8 {
             self.most = self.most.saturating_mul(4);
         }
         Ok(Rows { start: from.clone(), rows, token: token.map(str::to_owned).filter(|_| self.listing.is_paged), text })
@@ -381,10 +387,10 @@ fn ask_for(missing: usize, is_first: bool) -> usize {
 }
 
 /// The id of each row, with a key that knows the row again. A row without an id is an error: it could be anything.
-fn ids_of(page: &Json, listing: Listing) -> Result<Vec<(String, RowKey)>> {
-    let Json::Object(_) = page else { return Err(unusable("a search answered with no object")) };
+fn ids_of(page: &Json, listing: ListResponse) -> Result<Vec<(String, RowKey)>> {
+    let Json::Object(_) = page else { return Err(bad_upstream_response("a search answered with no object")) };
     let Some(rows) = page.get(listing.rows).filter(|rows| **rows != Json::Null) else { return Ok(Vec::new()) };
-    let rows = rows.list().ok_or_else(|| unusable(format!("{} is no list", listing.rows)))?;
+    let rows = rows.list().ok_or_else(|| bad_upstream_response(format!("{} is no list", listing.rows)))?;
     let text = |value: &Json| match value {
         Json::Text(text) | Json::Number(text) => Some(text.clone()), // scorers/list has a number, unlike the others
         _ => None,
@@ -392,7 +398,8 @@ fn ids_of(page: &Json, listing: Listing) -> Result<Vec<(String, RowKey)>> {
     rows.iter()
         .map(|row| {
             let id = row.get(listing.id).and_then(text);
-            let id = id.ok_or_else(|| unusable(format!("a row of {} without {}", listing.rows, listing.id)))?;
+            let id =
+                id.ok_or_else(|| bad_upstream_response(format!("a row of {} without {}", listing.rows, listing.id)))?;
             let version = row.get("version").and_then(text).unwrap_or_default();
             let key = row_key(&[&id, &version]);
             Ok((id, key))
@@ -434,8 +441,8 @@ fn read_size(text: &str) -> Result<usize> {
     size.ok_or_else(|| invalid(SIZE, text, "It must be a positive integer"))
 }
 
-fn invalid(name: &str, value: &str, why: &str) -> Refusal {
-    Refusal::invalid(format!("Invalid value {value} for parameter '{name}' supplied. {why}"))
+fn invalid(name: &str, value: &str, why: &str) -> Rejection {
+    Rejection::invalid(format!("Invalid value {value} for parameter '{name}' supplied. {why}"))
 }
 
 fn put_paging<S>(call: &mut Call<S>, token: Option<&str>, size: Option<usize>, is_paged: bool) {

@@ -3,7 +3,7 @@
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::authz::{Resource, may_read};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::json::Json;
 use crate::owners::authorizer::Asker;
 use crate::owners::read_json;
@@ -26,15 +26,15 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let document = call.document()?;
         if document.roots.iter().any(|root| root.is_paged) {
             // a page from which rows are removed tells where they were
-            return Err(Refusal::invalid(
+            return Err(Rejection::invalid(
                 "Invalid GraphQL document: 'mlflowSearchModelVersions' takes no 'maxResults' and no 'pageToken' here; \
                  page by model-versions/search.",
             ));
         }
         let permit = match self.authorizer.permit(route, &call, asker).await {
-            Err(refusal) if refusal.is_denial() => {
+            Err(rejection) if rejection.is_denial() => {
                 let keys = call.document()?.roots.iter().map(|root| root.key.clone()).collect();
-                return Err(Refusal::nulls(keys, refusal.because()));
+                return Err(Rejection::nulls(keys, rejection.reason()));
             }
             decided => decided?,
         };
@@ -45,7 +45,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
         let mut answer = Withheld::new(answer);
         if answer.status() != 200 {
-            return Ok(permit.release(answer.into_refusal("a search")?));
+            return Ok(permit.release(answer.into_rejection("a search")?));
         }
         let mut object = read_json(&answer.read().await?)?;
         let mut models = Vec::new();
@@ -66,7 +66,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
 fn model_of(row: &Json) -> Result<Resource> {
     let name = row.get("name").and_then(Json::text);
     name.map(Resource::registered_model).ok_or_else(|| {
-        Refusal::invalid("Invalid GraphQL document: 'modelVersions' must be selected with their 'name'.")
+        Rejection::invalid("Invalid GraphQL document: 'modelVersions' must be selected with their 'name'.")
     })
 }
 

@@ -13,7 +13,7 @@ use crate::accounts::{Accounts, Database};
 use crate::admin::{self, Admin};
 use crate::authz::{self, Caller, Grants, Permission, Permit, Permitted, Question, Requirement};
 use crate::config::Config;
-use crate::error::{Page, Refusal, Result};
+use crate::error::{Page, Rejection, Result};
 use crate::http::{Method, Response};
 use crate::owners::Owners;
 use crate::owners::authorizer::{Asker, Authorizer, only_the_answer_tells};
@@ -90,7 +90,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let permit = self.authorizer.permit(route, &call, asker).await?;
         match route.answer {
             Answer::Local(endpoint) => admin::serve(self.admin, permit, endpoint, &call, caller).await,
-            Answer::Effect(settlement) => self.effect(permit, call, caller, settlement).await,
+            Answer::Effect(effect) => self.effect(permit, call, caller, effect).await,
             Answer::RememberParent(part, object) => self.remember_parent(permit, call, part, object).await,
             Answer::AsIs | Answer::CachePublic => self.as_it_is(permit, &mut call).await,
             Answer::FilterRows(_) | Answer::EmptyUnlessAdmin(_) => self.as_it_is(permit, &mut call).await,
@@ -133,8 +133,8 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 response.headers.append("Allow", call.allow());
                 Ok(permit.release(response))
             }
-            _ if call.is_ours() => Err(Refusal::page(Page::MethodNotAllowed(call.allow()))),
-            Method::Other => Err(Refusal::page(Page::MethodNotAllowed(String::new()))),
+            _ if call.is_ours() => Err(Rejection::page(Page::MethodNotAllowed(call.allow()))),
+            Method::Other => Err(Rejection::page(Page::MethodNotAllowed(String::new()))),
             _ => {
                 let permit = self.authorizer.unknown(&call, caller)?;
                 self.as_it_is(permit, &mut call).await

@@ -12,7 +12,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::error::Refusal;
+use crate::error::Rejection;
 use crate::secret::Secret;
 
 const NONCE: usize = 24;
@@ -69,8 +69,8 @@ impl Binding<'_> {
     }
 
     /// Reads a token. One that was made for another caller, route or search, or not by this gate, is a 400.
-    pub fn open(&self, token: &str) -> Result<Position, Refusal> {
-        self.read(token).ok_or_else(|| Refusal::invalid("Invalid page token, could not base64-decode"))
+    pub fn open(&self, token: &str) -> Result<Position, Rejection> {
+        self.read(token).ok_or_else(|| Rejection::invalid("Invalid page token, could not base64-decode"))
     }
 
     fn read(&self, token: &str) -> Option<Position> {

@@ -21,7 +21,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             return Ok(permit.release(Response::new(200, "application/json", "{}")));
         }
         if let Payload::Json(bytes, Ok(json)) = &mut call.payload
-            && readable.len() < targets.demands().len()
+            && readable.len() < targets.required().len()
         {
             let ids = readable.into_iter().map(|resource| Json::Text(resource.id)).collect();
             json.set("experiment_ids", Json::List(ids));

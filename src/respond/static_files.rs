@@ -33,7 +33,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         if !may_ask_cache(&call.path, &call.query.encode(), &call.headers) {
             return self.proxy.forward(permit, call).await;
         }
-        if let Some(kept) = self.proxy.origin.kept(&key, &only(&call.headers, ANSWERED_BY_CACHE)).await {
+        if let Some(kept) = self.proxy.origin.cached_response(&key, &only(&call.headers, ANSWERED_BY_CACHE)).await {
             return Ok(kept);
         }
         if call.method != Method::Get || has_any(&call.headers, ANSWERED_BY_CACHE) {
@@ -41,7 +41,11 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
         call.headers = in_nobodys_name();
         let answer = self.proxy.forward(permit, call).await?;
-        Ok(if may_be_kept(answer.status, &answer.headers) { self.proxy.origin.keep(&key, answer) } else { answer })
+        Ok(if may_be_kept(answer.status, &answer.headers) {
+            self.proxy.origin.cache_response(&key, answer)
+        } else {
+            answer
+        })
     }
 }
 

@@ -6,8 +6,8 @@
 
 use super::words::*;
 
-const PATH: &Field = &field(Names::ArtifactPath, Count::One, &["artifact_path"]);
-const LISTED_PATH: &Field = &field(Names::ArtifactPath, Count::One, &["path"]);
+const PATH: &Field = &field(ValueKind::ArtifactPath, Cardinality::One, &["artifact_path"]);
+const LISTED_PATH: &Field = &field(ValueKind::ArtifactPath, Cardinality::One, &["path"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[

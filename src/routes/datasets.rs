@@ -3,9 +3,10 @@
 
 use super::words::*;
 
-const DATASET: &Field = &field(Names::Part(Part::Dataset), Count::One, &["dataset_id"]);
+const DATASET: &Field = &field(ValueKind::Child(ChildKind::Dataset), Cardinality::One, &["dataset_id"]);
 
-const ROW: Listing = Listing { rows: "datasets", id: "dataset_id", names: Names::Part(Part::Dataset), is_paged: true };
+const ROW: ListResponse =
+    ListResponse { rows: "datasets", id: "dataset_id", names: ValueKind::Child(ChildKind::Dataset), is_paged: true };
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[

@@ -2,15 +2,16 @@
 
 use super::words::*;
 
-const LOCATION: &Field = &field(Names::ArtifactLocation, Count::Optional, &["artifact_location"]);
-const NAME: &Field = &field(Names::ExperimentByName, Count::One, &["experiment_name"]);
+const LOCATION: &Field = &field(ValueKind::ArtifactLocation, Cardinality::Optional, &["artifact_location"]);
+const NAME: &Field = &field(ValueKind::ExperimentByName, Cardinality::One, &["experiment_name"]);
 
-const ROW: Listing = Listing { rows: "experiments", id: "experiment_id", names: Names::Experiment, is_paged: true };
+const ROW: ListResponse =
+    ListResponse { rows: "experiments", id: "experiment_id", names: ValueKind::Experiment, is_paged: true };
 const BY_NAME: &[&str] = &["experiment", "experiment_id"];
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[
-    post("{api}/2.0/mlflow/experiments/create",                All(&[Update(LOCATION)]),   Json,    Effect(Settlement::ExperimentCreated)),
+    post("{api}/2.0/mlflow/experiments/create",                All(&[Update(LOCATION)]),   Json,    Effect(GrantEffect::ExperimentCreated)),
     get ("{api}/2.0/mlflow/experiments/search",                Authenticated,                       FilterRows(ROW)),
     post("{api}/2.0/mlflow/experiments/search",                Authenticated,              Json,    FilterRows(ROW)),
     get ("{api}/2.0/mlflow/experiments/get",                   All(&[Read(EXPERIMENT)]),            AsIs),

@@ -10,21 +10,22 @@
 use super::words::*;
 
 const SCORER_EXPERIMENTS: &[&str] = &["configs", "[]", "experiment_id"];
-const SCORERS: Listing = Listing { rows: "scorers", id: "experiment_id", names: Names::Experiment, is_paged: false };
+const SCORERS: ListResponse =
+    ListResponse { rows: "scorers", id: "experiment_id", names: ValueKind::Experiment, is_paged: false };
 
-const ISSUE: &Field = &field(Names::Part(Part::Issue), Count::One, &["issue_id"]);
+const ISSUE: &Field = &field(ValueKind::Child(ChildKind::Issue), Cardinality::One, &["issue_id"]);
 const OF_ISSUE: Answer = ByResponse(&["issue", "experiment_id"]);
-const SOURCE_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["source_run_id"]);
+const SOURCE_RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Optional, &["source_run_id"]);
 
-const SCHEMA: &Field = &field(Names::Part(Part::LabelSchema), Count::One, &["schema_id"]);
+const SCHEMA: &Field = &field(ValueKind::Child(ChildKind::LabelSchema), Cardinality::One, &["schema_id"]);
 const OF_SCHEMA: Answer = ByResponse(&["label_schema", "experiment_id"]);
-const QUEUE: &Field = &field(Names::Part(Part::ReviewQueue), Count::One, &["queue_id"]);
+const QUEUE: &Field = &field(ValueKind::Child(ChildKind::ReviewQueue), Cardinality::One, &["queue_id"]);
 
-const JOB: &Field = &field(Names::Part(Part::PromptOptimizationJob), Count::One, &["job_id"]);
+const JOB: &Field = &field(ValueKind::Child(ChildKind::PromptOptimizationJob), Cardinality::One, &["job_id"]);
 const OF_JOB: Answer = ByResponse(&["job", "experiment_id"]);
-const JOB_DATASET: &Field = &field(Names::Part(Part::Dataset), Count::Optional, &["config.dataset_id"]);
-const JOB_PROMPT: &Field = &field(Names::Source, Count::Optional, &["source_prompt_uri"]);
-const JOB_OPTIMIZER: &Field = &field(Names::Gateway, Count::Optional, &["config.optimizer_config_json"]);
+const JOB_DATASET: &Field = &field(ValueKind::Child(ChildKind::Dataset), Cardinality::Optional, &["config.dataset_id"]);
+const JOB_PROMPT: &Field = &field(ValueKind::Source, Cardinality::Optional, &["source_prompt_uri"]);
+const JOB_OPTIMIZER: &Field = &field(ValueKind::Gateway, Cardinality::Optional, &["config.optimizer_config_json"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[

@@ -2,10 +2,10 @@
 
 use super::words::*;
 
-const SOURCE_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["source_run_id"]);
+const SOURCE_RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Optional, &["source_run_id"]);
 
 const OF_MODEL: &[&str] = &["model", "info", "experiment_id"];
-const NEW_MODEL: Answer = RememberParent(Part::LoggedModel, &["model", "info"]);
+const NEW_MODEL: Answer = RememberParent(ChildKind::LoggedModel, &["model", "info"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[

@@ -73,7 +73,7 @@ impl Route {
 
     /// Whether it changes nothing: a GET, or a search by POST. A GraphQL request says so itself.
     pub fn reads(&self) -> bool {
-        let only_reads = |claims: &[Claim]| claims.iter().all(|claim| matches!(claim, Claim::Read(_)));
+        let only_reads = |claims: &[Access]| claims.iter().all(|claim| matches!(claim, Access::Read(_)));
         match self.requires {
             Requires::All(claims) => only_reads(claims),
             Requires::GraphQl => false,
@@ -94,7 +94,7 @@ impl Route {
     }
 
     /// The capabilities that it requires, each on what a field names; none where it requires something else.
-    pub fn claims(&self) -> &'static [Claim] {
+    pub fn access(&self) -> &'static [Access] {
         match self.requires {
             Requires::All(claims) => claims,
             Requires::Public | Requires::Authenticated | Requires::Administrator => &[],
@@ -125,7 +125,7 @@ pub enum Requires {
     /// To be the user whom this parameter names, or an administrator.
     Oneself(&'static str),
     /// Every one of these.
-    All(&'static [Claim]),
+    All(&'static [Access]),
     /// What each root field of the GraphQL document names.
     GraphQl,
 }
@@ -149,7 +149,7 @@ pub enum Body {
 
 /// A capability on what a field names.
 #[derive(Clone, Copy, Debug)]
-pub enum Claim {
+pub enum Access {
     /// To see it.
     Read(&'static Field),
     /// To change it.
@@ -160,7 +160,7 @@ pub enum Claim {
     Manage(&'static Field),
 }
 
-impl Claim {
+impl Access {
     /// The two halves.
     pub fn parts(self) -> (Capability, &'static Field) {
         match self {
@@ -176,17 +176,17 @@ impl Claim {
 #[derive(Debug)]
 pub struct Field {
     /// What it names.
-    pub names: Names,
+    pub names: ValueKind,
     /// The parameter; more than one are aliases of each other. `a.b` is a field of an object, `a[].b` that of each
     /// item of a list, `a{}` the keys of a map; `X-…` is a header field.
     pub parameters: &'static [&'static str],
     /// How often it may be there.
-    pub count: Count,
+    pub count: Cardinality,
 }
 
 /// What the value of a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+pub enum ValueKind {
     /// An experiment id.
     Experiment,
     /// The name of an experiment.
@@ -194,9 +194,9 @@ pub enum Names {
     /// A registered model.
     RegisteredModel,
     /// Something that belongs to an experiment.
-    Part(Part),
+    Child(ChildKind),
     /// An id that the client chooses: what has it already is claimed, what is new is free.
-    PartIfAny(Part),
+    ChildIfExists(ChildKind),
     /// The key of a trace's tag. Some say where the trace's data lies: nobody but MLflow may set those.
     TraceTag,
     /// The id of an assessment that a new trace brings along. MLflow gives these ids; one that is there already it would
@@ -221,7 +221,7 @@ pub enum Names {
 /// What belongs to an experiment. The room `owners` knows how to ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // MLflow's own terms
-pub enum Part {
+pub enum ChildKind {
     Run,
     LoggedModel,
     Trace,
@@ -235,7 +235,7 @@ pub enum Part {
 
 /// How often a field may be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
+pub enum Cardinality {
     /// Exactly once.
     One,
     /// Once, or not at all.
@@ -257,13 +257,13 @@ pub enum Answer {
     /// It names the experiment here (`[]` is each item of a list): decided before a byte of it leaves.
     ByResponse(&'static [&'static str]),
     /// It names a new part of an experiment under this path: remembered.
-    RememberParent(Part, &'static [&'static str]),
+    RememberParent(ChildKind, &'static [&'static str]),
     /// The unreadable rows are taken out.
-    FilterRows(Listing),
+    FilterRows(ListResponse),
     /// The unreadable ones are left out of `experiment_ids` before the request is sent.
     RestrictIds,
     /// What it did is recorded in the grants before it leaves.
-    Effect(Settlement),
+    Effect(GrantEffect),
     /// For everybody but administrators this, as if there were nothing; the origin is not asked.
     EmptyUnlessAdmin(&'static str),
     /// Model versions are filtered, as the GraphQL document asked for them.
@@ -274,20 +274,20 @@ pub enum Answer {
 
 /// Which list of an answer holds what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listing {
+pub struct ListResponse {
     /// The key of the list.
     pub rows: &'static str,
     /// The key of the id in a row.
     pub id: &'static str,
     /// What the id names: an experiment, a registered model or a part of experiments.
-    pub names: Names,
+    pub names: ValueKind,
     /// True if it comes in pages (`max_results`, `page_token`).
     pub is_paged: bool,
 }
 
 /// What an answer of the origin implies for the grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settlement {
+pub enum GrantEffect {
     /// The creator gets MANAGE.
     ExperimentCreated,
     /// The creator gets MANAGE.
@@ -349,12 +349,14 @@ impl Endpoint {
 
 /// The words of the table: `use super::words::*` in each family.
 mod words {
+    pub(super) use super::Access::{Delete, Manage, Read, Update};
     pub(super) use super::Answer::{AsIs, ByResponse, CachePublic, Effect, EmptyUnlessAdmin, FilterRows, Local};
     pub(super) use super::Answer::{RememberParent, RestrictIds};
     pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
-    pub(super) use super::Claim::{Delete, Manage, Read, Update};
     pub(super) use super::Requires::{Administrator, All, Authenticated, Oneself, Public};
-    pub(super) use super::{Answer, Body, Count, Endpoint, Field, Listing, Names, Part, Requires, Route, Settlement};
+    pub(super) use super::{
+        Answer, Body, Cardinality, ChildKind, Endpoint, Field, GrantEffect, ListResponse, Requires, Route, ValueKind,
+    };
     use crate::http::Method;
 
     pub(super) const fn get(path: &'static str, requires: Requires, answer: Answer) -> Route {
@@ -372,22 +374,26 @@ mod words {
     pub(super) const fn delete(path: &'static str, requires: Requires, body: Body, answer: Answer) -> Route {
         Route { method: Method::Delete, path, requires, body, answer }
     }
-    pub(super) const fn field(names: Names, count: Count, parameters: &'static [&'static str]) -> Field {
+    pub(super) const fn field(names: ValueKind, count: Cardinality, parameters: &'static [&'static str]) -> Field {
         Field { names, parameters, count }
     }
 
-    pub(super) const EXPERIMENT: &Field = &field(Names::Experiment, Count::One, &["experiment_id"]);
-    pub(super) const EXPERIMENTS: &Field = &field(Names::Experiment, Count::Each, &["experiment_ids"]);
-    pub(super) const EXPERIMENT_IF_ANY: &Field = &field(Names::Experiment, Count::Optional, &["experiment_id"]);
-    pub(super) const EXPERIMENTS_IF_ANY: &Field = &field(Names::Experiment, Count::EachOptional, &["experiment_ids"]);
-    pub(super) const RUN: &Field = &field(Names::Part(Part::Run), Count::One, &["run_id", "run_uuid"]);
-    pub(super) const RUN_IF_ANY: &Field = &field(Names::Part(Part::Run), Count::Optional, &["run_id"]);
-    pub(super) const MODEL: &Field = &field(Names::RegisteredModel, Count::One, &["name"]);
-    pub(super) const LOGGED_MODEL: &Field = &field(Names::Part(Part::LoggedModel), Count::One, &["model_id"]);
+    pub(super) const EXPERIMENT: &Field = &field(ValueKind::Experiment, Cardinality::One, &["experiment_id"]);
+    pub(super) const EXPERIMENTS: &Field = &field(ValueKind::Experiment, Cardinality::Each, &["experiment_ids"]);
+    pub(super) const EXPERIMENT_IF_ANY: &Field =
+        &field(ValueKind::Experiment, Cardinality::Optional, &["experiment_id"]);
+    pub(super) const EXPERIMENTS_IF_ANY: &Field =
+        &field(ValueKind::Experiment, Cardinality::EachOptional, &["experiment_ids"]);
+    pub(super) const RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::One, &["run_id", "run_uuid"]);
+    pub(super) const RUN_IF_ANY: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Optional, &["run_id"]);
+    pub(super) const MODEL: &Field = &field(ValueKind::RegisteredModel, Cardinality::One, &["name"]);
+    pub(super) const LOGGED_MODEL: &Field =
+        &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::One, &["model_id"]);
     pub(super) const LOGGED_MODEL_IF_ANY: &Field =
-        &field(Names::Part(Part::LoggedModel), Count::Optional, &["model_id"]);
-    pub(super) const TRACES_IF_ANY: &Field = &field(Names::Part(Part::Trace), Count::EachOptional, &["trace_ids"]);
-    pub(super) const GRANTED: &Field = &field(Names::Granted, Count::One, &["resource_id"]);
+        &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::Optional, &["model_id"]);
+    pub(super) const TRACES_IF_ANY: &Field =
+        &field(ValueKind::Child(ChildKind::Trace), Cardinality::EachOptional, &["trace_ids"]);
+    pub(super) const GRANTED: &Field = &field(ValueKind::Granted, Cardinality::One, &["resource_id"]);
 }
 
 /// The families, in the order in which the documentation prints them.
@@ -407,14 +413,14 @@ pub const TABLE: &[&[Route]] = &[
 ];
 
 /// The rows of one path, and the values of its named segments.
-pub struct Found {
+pub struct RouteMatch {
     /// One for each method.
     pub rows: &'static [&'static Route],
     /// Name and decoded value.
     pub captures: Vec<(String, String)>,
 }
 
-impl Found {
+impl RouteMatch {
     /// The row of a method.
     pub fn row(&self, method: Method) -> Option<&'static Route> {
         self.rows.iter().copied().find(|row| row.method == method.decided_as())
@@ -446,7 +452,7 @@ pub fn paths(row: &Route) -> impl Iterator<Item = String> {
 /// Finds the rows of a canonical path. With `--static-prefix`, MLflow serves everything under the prefix but the
 /// sign-up page; without it `/api`, the sign-up page and, before 3.17, health and version (before 3.13 OTLP and the
 /// gateway too, which are decided alike in both places).
-pub fn find(path: &str, static_prefix: &str) -> Option<Found> {
+pub fn find(path: &str, static_prefix: &str) -> Option<RouteMatch> {
     let stays = |path: &str| {
         let native = ["/api/", "/gateway/", "/v1/traces"];
         native.iter().any(|prefix| path.starts_with(prefix)) || matches!(path, "/signup" | "/health" | "/version")
@@ -458,7 +464,7 @@ pub fn find(path: &str, static_prefix: &str) -> Option<Found> {
     };
     let found = router()?.at(path).ok()?;
     let captures = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Some(Found { rows: found.value, captures })
+    Some(RouteMatch { rows: found.value, captures })
 }
 
 /// The whole table as one tree. `None` only if two patterns collide, which a test rules out.

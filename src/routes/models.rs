@@ -5,26 +5,26 @@
 
 use super::words::*;
 
-const SOURCE: &Field = &field(Names::Source, Count::Optional, &["source"]);
-const OF_RUN: &Field = &field(Names::LineageRun, Count::Optional, &["run_id"]);
-const NEW_NAME: &Field = &field(Names::NewModelName, Count::Optional, &["name"]);
-const RENAMED: &Field = &field(Names::NewModelName, Count::Optional, &["new_name"]);
+const SOURCE: &Field = &field(ValueKind::Source, Cardinality::Optional, &["source"]);
+const OF_RUN: &Field = &field(ValueKind::LineageRun, Cardinality::Optional, &["run_id"]);
+const NEW_NAME: &Field = &field(ValueKind::NewModelName, Cardinality::Optional, &["name"]);
+const RENAMED: &Field = &field(ValueKind::NewModelName, Cardinality::Optional, &["new_name"]);
 
-const MODEL_ROW: Listing =
-    Listing { rows: "registered_models", id: "name", names: Names::RegisteredModel, is_paged: true };
-const VERSION_ROW: Listing =
-    Listing { rows: "model_versions", id: "name", names: Names::RegisteredModel, is_paged: true };
+const MODEL_ROW: ListResponse =
+    ListResponse { rows: "registered_models", id: "name", names: ValueKind::RegisteredModel, is_paged: true };
+const VERSION_ROW: ListResponse =
+    ListResponse { rows: "model_versions", id: "name", names: ValueKind::RegisteredModel, is_paged: true };
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[
-    post  ("{api}/2.0/mlflow/registered-models/create",              All(&[Update(NEW_NAME)]),               Json,    Effect(Settlement::ModelCreated)),
+    post  ("{api}/2.0/mlflow/registered-models/create",              All(&[Update(NEW_NAME)]),               Json,    Effect(GrantEffect::ModelCreated)),
     get   ("{api}/2.0/mlflow/registered-models/search",              Authenticated,                                   FilterRows(MODEL_ROW)),
     get   ("{api}/2.0/mlflow/registered-models/get",                 All(&[Read(MODEL)]),                             AsIs),
     get   ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(MODEL)]),                             AsIs),
     post  ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(MODEL)]),                    Json,    AsIs),
     patch ("{api}/2.0/mlflow/registered-models/update",              All(&[Update(MODEL)]),                  Json,    AsIs),
-    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL), Update(RENAMED)]), Json,    Effect(Settlement::ModelRenamed)),
-    delete("{api}/2.0/mlflow/registered-models/delete",              All(&[Delete(MODEL)]),                  Json,    Effect(Settlement::ModelDeleted)),
+    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL), Update(RENAMED)]), Json,    Effect(GrantEffect::ModelRenamed)),
+    delete("{api}/2.0/mlflow/registered-models/delete",              All(&[Delete(MODEL)]),                  Json,    Effect(GrantEffect::ModelDeleted)),
     post  ("{api}/2.0/mlflow/registered-models/set-tag",             All(&[Update(MODEL)]),                  Json,    AsIs),
     delete("{api}/2.0/mlflow/registered-models/delete-tag",          All(&[Update(MODEL)]),                  Json,    AsIs),
     get   ("{api}/2.0/mlflow/registered-models/alias",               All(&[Read(MODEL)]),                             AsIs),

@@ -4,13 +4,15 @@
 
 use super::words::*;
 
-const RUNS: &Field = &field(Names::Part(Part::Run), Count::Each, &["run_ids"]);
-const RUNS_REPEATED: &Field = &field(Names::Part(Part::Run), Count::Each, &["run_id"]);
-const MODELS_OF_METRICS: &Field = &field(Names::Part(Part::LoggedModel), Count::EachOptional, &["metrics[].model_id"]);
-const MODELS: &Field = &field(Names::Part(Part::LoggedModel), Count::EachOptional, &["models[].model_id"]);
+const RUNS: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Each, &["run_ids"]);
+const RUNS_REPEATED: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Each, &["run_id"]);
+const MODELS_OF_METRICS: &Field =
+    &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::EachOptional, &["metrics[].model_id"]);
+const MODELS: &Field =
+    &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::EachOptional, &["models[].model_id"]);
 
 const OF_RUN: &[&str] = &["run", "info", "experiment_id"];
-const NEW_RUN: Answer = RememberParent(Part::Run, &["run", "info"]);
+const NEW_RUN: Answer = RememberParent(ChildKind::Run, &["run", "info"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[

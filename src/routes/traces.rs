@@ -8,24 +8,30 @@
 
 use super::words::*;
 
-const REQUEST: &Field = &field(Names::Part(Part::Trace), Count::One, &["request_id"]);
-const TRACE: &Field = &field(Names::Part(Part::Trace), Count::One, &["trace_id"]);
-const TRACES: &Field = &field(Names::Part(Part::Trace), Count::Each, &["trace_ids"]);
-const TRACES_OF_BODY: &Field = &field(Names::PartIfAny(Part::Trace), Count::EachOptional, &["spans[].trace_id"]);
-const TAGS_OF_BODY: &Field = &field(Names::TraceTag, Count::EachOptional, &["tags[].key"]);
-const TAG: &Field = &field(Names::TraceTag, Count::Optional, &["key"]);
-const PROMPTS: &Field = &field(Names::RegisteredModel, Count::EachOptional, &["prompt_versions[].name"]);
+const REQUEST: &Field = &field(ValueKind::Child(ChildKind::Trace), Cardinality::One, &["request_id"]);
+const TRACE: &Field = &field(ValueKind::Child(ChildKind::Trace), Cardinality::One, &["trace_id"]);
+const TRACES: &Field = &field(ValueKind::Child(ChildKind::Trace), Cardinality::Each, &["trace_ids"]);
+const TRACES_OF_BODY: &Field =
+    &field(ValueKind::ChildIfExists(ChildKind::Trace), Cardinality::EachOptional, &["spans[].trace_id"]);
+const TAGS_OF_BODY: &Field = &field(ValueKind::TraceTag, Cardinality::EachOptional, &["tags[].key"]);
+const TAG: &Field = &field(ValueKind::TraceTag, Cardinality::Optional, &["key"]);
+const PROMPTS: &Field = &field(ValueKind::RegisteredModel, Cardinality::EachOptional, &["prompt_versions[].name"]);
 
-const NEW: &Field = &field(Names::PartIfAny(Part::Trace), Count::Optional, &["trace.trace_info.trace_id"]);
-const NEW_TAGS: &Field = &field(Names::TraceTag, Count::EachOptional, &["trace.trace_info.tags{}"]);
+const NEW: &Field =
+    &field(ValueKind::ChildIfExists(ChildKind::Trace), Cardinality::Optional, &["trace.trace_info.trace_id"]);
+const NEW_TAGS: &Field = &field(ValueKind::TraceTag, Cardinality::EachOptional, &["trace.trace_info.tags{}"]);
 const NEW_ASSESSMENTS: &Field =
-    &field(Names::AssessmentId, Count::EachOptional, &["trace.trace_info.assessments[].assessment_id"]);
-const NEW_IN: &Field =
-    &field(Names::Experiment, Count::One, &["trace.trace_info.trace_location.mlflow_experiment.experiment_id"]);
-const LOCATIONS: &Field = &field(Names::Experiment, Count::Each, &["locations[].mlflow_experiment.experiment_id"]);
+    &field(ValueKind::AssessmentId, Cardinality::EachOptional, &["trace.trace_info.assessments[].assessment_id"]);
+const NEW_IN: &Field = &field(
+    ValueKind::Experiment,
+    Cardinality::One,
+    &["trace.trace_info.trace_location.mlflow_experiment.experiment_id"],
+);
+const LOCATIONS: &Field =
+    &field(ValueKind::Experiment, Cardinality::Each, &["locations[].mlflow_experiment.experiment_id"]);
 
-const OTLP_EXPERIMENT: &Field = &field(Names::Experiment, Count::One, &["X-Mlflow-Experiment-Id"]);
-const OTLP_RUN: &Field = &field(Names::Part(Part::Run), Count::Optional, &["X-Mlflow-Run-Id"]);
+const OTLP_EXPERIMENT: &Field = &field(ValueKind::Experiment, Cardinality::One, &["X-Mlflow-Experiment-Id"]);
+const OTLP_RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Optional, &["X-Mlflow-Run-Id"]);
 
 const OF_INFO: Answer = ByResponse(&["trace_info", "experiment_id"]);
 const OF_TRACE: Answer = ByResponse(&["trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id"]);

@@ -5,7 +5,7 @@ pub mod proxy;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::error::{Code, Refusal, Result};
+use crate::error::{Code, Rejection, Result};
 use crate::http::{Body, ByteStream, Headers, Method, Response, StreamError};
 
 /// A request to the origin.
@@ -31,7 +31,7 @@ pub enum OriginError {
     Timeout(u32),
 }
 
-impl From<OriginError> for Refusal {
+impl From<OriginError> for Rejection {
     fn from(error: OriginError) -> Self {
         match error {
             OriginError::Unreachable(_) => {
@@ -54,16 +54,16 @@ pub trait Origin {
     type Stream: ByteStream;
     /// Sends a request at once, whether or not anybody waits for the answer, which is there as soon as it begins.
     fn send(&self, request: OriginRequest<Self::Stream>) -> Answer<Self::Stream>;
-    /// What the data centre remembers under a key of [`Origin::remember`]; it may have forgotten.
-    async fn recall(&self, key: &str) -> Option<Vec<u8>>;
+    /// What the data centre remembers under a key of [`Origin::cache_parent`]; it may have forgotten.
+    async fn cached_parent(&self, key: &str) -> Option<Vec<u8>>;
     /// Lets the data centre remember a fact about the origin that never changes. Nobody waits for it.
-    fn remember(&self, key: &str, fact: Vec<u8>);
-    /// The answer of [`Origin::keep`] that the data centre has under this key, or what it says to these conditions
+    fn cache_parent(&self, key: &str, fact: Vec<u8>);
+    /// The answer of [`Origin::cache_response`] that the data centre has under this key, or what it says to these conditions
     /// about it (`If-None-Match`, `If-Modified-Since`: 304). It may have none.
-    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Self::Stream>>;
+    async fn cached_response(&self, key: &str, conditions: &Headers) -> Option<Response<Self::Stream>>;
     /// Lets the data centre keep an answer for everybody, and gives it back at once: the copy is made while it
     /// streams. A cache that does not take it only costs the next question.
-    fn keep(&self, key: &str, answer: Response<Self::Stream>) -> Response<Self::Stream>;
+    fn cache_response(&self, key: &str, answer: Response<Self::Stream>) -> Response<Self::Stream>;
 }
 
 /// The longest answer that is read to decide or to filter.
@@ -71,7 +71,9 @@ pub const ANSWER_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Reads a whole answer.
 pub async fn collect<S: ByteStream>(body: Body<S>) -> Result<Vec<u8>> {
-    collect_within(body, ANSWER_LIMIT).await?.ok_or_else(|| unusable(format!("it is longer than {ANSWER_LIMIT} bytes")))
+    collect_within(body, ANSWER_LIMIT)
+        .await?
+        .ok_or_else(|| bad_upstream_response(format!("it is longer than {ANSWER_LIMIT} bytes")))
 }
 
 /// Reads a whole answer. `None` if it is longer than `limit`.
@@ -82,7 +84,7 @@ pub async fn collect_within<S: ByteStream>(body: Body<S>, limit: usize) -> Resul
         Body::Stream(stream) => match stream.collect(limit).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StreamError::TooLarge(_)) => Ok(None),
-            Err(error) => Err(unusable(error.to_string())),
+            Err(error) => Err(bad_upstream_response(error.to_string())),
         },
     }
 }
@@ -94,8 +96,8 @@ pub fn is_about_the_request(status: u16) -> bool {
 }
 
 /// An answer of the origin that cannot be decided on.
-pub fn unusable(because: impl std::fmt::Display + 'static) -> Refusal {
-    Refusal::fault(Code::BadGateway, "The MLflow server gave an answer that cannot be used.", because)
+pub fn bad_upstream_response(reason: impl std::fmt::Display + 'static) -> Rejection {
+    Rejection::fault(Code::BadGateway, "The MLflow server gave an answer that cannot be used.", reason)
 }
 
 /// Removes what no longer describes a body that was written anew.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Answer, Origin, OriginRequest, collect, headers, is_about_the_request, rewritten, unusable};
+use super::{Answer, Origin, OriginRequest, bad_upstream_response, collect, headers, is_about_the_request, rewritten};
 use crate::authz::{Caller, Permit};
 use crate::config::Config;
 use crate::error::Result;
@@ -23,11 +23,11 @@ pub struct Proxy<'a, O: Origin> {
     pub origin: &'a O,
     /// The operator's configuration.
     pub config: &'a Config,
-    early: RefCell<Option<Early<O::Stream>>>,
+    prefetched: RefCell<Option<Prefetched<O::Stream>>>,
 }
 
 /// A request that is on its way, in the name of this user.
-struct Early<S> {
+struct Prefetched<S> {
     username: String,
     answer: Answer<S>,
 }
@@ -35,7 +35,7 @@ struct Early<S> {
 impl<'a, O: Origin> Proxy<'a, O> {
     /// Nothing is on its way.
     pub fn new(origin: &'a O, config: &'a Config) -> Self {
-        Self { origin, config, early: RefCell::new(None) }
+        Self { origin, config, prefetched: RefCell::new(None) }
     }
 
     /// Sends what is permitted to the origin, unless it is on its way already. The body is given away.
@@ -55,10 +55,10 @@ impl<'a, O: Origin> Proxy<'a, O> {
     }
 
     /// Sends a read before it is decided. The answer waits for the permit.
-    pub fn begin(&self, caller: &Caller, call: &mut Call<O::Stream>) {
+    pub fn start_prefetch(&self, caller: &Caller, call: &mut Call<O::Stream>) {
         let username = caller.username.clone();
         let answer = self.origin.send(self.outgoing(call, Some(&username)));
-        self.early.replace(Some(Early { username, answer }));
+        self.prefetched.replace(Some(Prefetched { username, answer }));
     }
 
     /// Asks a question of the gate's own.
@@ -77,9 +77,9 @@ impl<'a, O: Origin> Proxy<'a, O> {
     }
 
     async fn send(&self, username: Option<&str>, call: &mut Call<O::Stream>) -> Result<Response<O::Stream>> {
-        let early = self.early.take().filter(|early| Some(early.username.as_str()) == username);
-        let answer = match early {
-            Some(early) => early.answer,
+        let prefetched = self.prefetched.take().filter(|prefetched| Some(prefetched.username.as_str()) == username);
+        let answer = match prefetched {
+            Some(prefetched) => prefetched.answer,
             None => self.origin.send(self.outgoing(call, username)),
         };
         let mut response = answer.await?;
@@ -165,12 +165,12 @@ impl<S: crate::http::ByteStream> Withheld<S> {
         Response { status, headers: self.into_headers(), body: Body::Bytes(body) }
     }
 
-    /// A refusal of the origin whose words are about the request alone; any other status cannot be used.
-    pub fn into_refusal(self, what: &str) -> Result<Response<S>> {
+    /// A rejection of the origin whose words are about the request alone; any other status cannot be used.
+    pub fn into_rejection(self, what: &str) -> Result<Response<S>> {
         let status = self.0.status;
         if is_about_the_request(status) {
             return Ok(self.0);
         }
-        Err(unusable(format!("{what} was answered with status {status}")))
+        Err(bad_upstream_response(format!("{what} was answered with status {status}")))
     }
 }

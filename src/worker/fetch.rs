@@ -130,12 +130,12 @@ impl Origin for FetchOrigin<'_> {
         }
     }
 
-    async fn recall(&self, key: &str) -> Option<Vec<u8>> {
+    async fn cached_parent(&self, key: &str) -> Option<Vec<u8>> {
         let found = Cache::open(CACHE.to_owned()).await.get(self.cache_key(key), true).await;
         found.ok()??.bytes().await.ok()
     }
 
-    fn remember(&self, key: &str, fact: Vec<u8>) {
+    fn cache_parent(&self, key: &str, fact: Vec<u8>) {
         let address = self.cache_key(key);
         self.context.wait_until(async move {
             let kept = worker::Response::builder().with_header("Cache-Control", "max-age=31536000");
@@ -146,11 +146,11 @@ impl Origin for FetchOrigin<'_> {
         });
     }
 
-    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<JsStream>> {
+    async fn cached_response(&self, key: &str, conditions: &Headers) -> Option<Response<JsStream>> {
         edge_cache::get(&edge_cache::address(self.base, key), conditions).await.ok()?
     }
 
-    fn keep(&self, key: &str, answer: Response<JsStream>) -> Response<JsStream> {
+    fn cache_response(&self, key: &str, answer: Response<JsStream>) -> Response<JsStream> {
         edge_cache::put(self.context, edge_cache::address(self.base, key), answer)
     }
 }

@@ -1,10 +1,10 @@
 //! The Worker's entry: wires D1, fetch, the clock and randomness, and calls the gate.
 
 mod d1;
-mod edge;
 mod edge_cache;
 mod fetch;
 mod js;
+mod platform;
 mod scrypt;
 mod web_crypto;
 
@@ -14,19 +14,19 @@ use std::rc::Rc;
 use worker::{Context, Env, Result, console_error, console_log, event};
 
 use self::d1::D1;
-use self::edge::{WorkerEdge, client_certificate};
 use self::fetch::{FetchOrigin, JsStream};
+use self::platform::{WorkerPlatform, client_certificate};
 use crate::accounts::Accounts;
 use crate::accounts::replicas::Replicated;
 use crate::config::Config;
-use crate::error::{Code, Refusal};
+use crate::error::{Code, Rejection};
 use crate::gate::Gate;
 use crate::http::Response;
-use crate::state::State;
+use crate::state::IsolateState;
 
 thread_local! {
     static CONFIG: OnceCell<Rc<std::result::Result<Config, String>>> = const { OnceCell::new() };
-    static STATE: OnceCell<Rc<State>> = const { OnceCell::new() };
+    static STATE: OnceCell<Rc<IsolateState>> = const { OnceCell::new() };
 }
 
 #[event(fetch)]
@@ -48,15 +48,15 @@ async fn answer(
     env: &Env,
     context: &Context,
     config: &Config,
-    state: &State,
+    state: &IsolateState,
 ) -> Result<Response<JsStream>> {
     let mut incoming = fetch::request(&request)?;
     incoming.client_certificate = config.trust_client_cert.and_then(|_| client_certificate(&request));
-    let edge = WorkerEdge(env);
+    let platform = WorkerPlatform(env);
     let replica = config.d1_read_replicas.then_some(D1 { env, at_replica: true });
     let gate = Gate {
         config,
-        edge: &edge,
+        platform: &platform,
         accounts: Accounts(Replicated::new(D1 { env, at_replica: false }, replica)),
         origin: FetchOrigin {
             base: &config.origin,
@@ -71,23 +71,23 @@ async fn answer(
     Ok(gate.handle(incoming, log).await)
 }
 
-/// A refusal is daily business; a failure of ours or of the origin's is an error.
-fn log(status: u16, because: &str) {
+/// A rejection is daily business; a failure of ours or of the origin's is an error.
+fn log(status: u16, reason: &str) {
     if status < 500 {
-        console_log!("refused with {status}: {because}");
+        console_log!("refused with {status}: {reason}");
     } else {
-        console_error!("refused with {status}: {because}");
+        console_error!("refused with {status}: {reason}");
     }
 }
 
-fn state() -> Option<Rc<State>> {
+fn state() -> Option<Rc<IsolateState>> {
     STATE.with(|cell| {
         if cell.get().is_none() {
             let mut key = [0; 32];
             if !random(&mut key) {
                 return None;
             }
-            let _ = cell.set(Rc::new(State::new(key)));
+            let _ = cell.set(Rc::new(IsolateState::new(key)));
         }
         cell.get().cloned()
     })
@@ -100,5 +100,5 @@ fn random(buffer: &mut [u8]) -> bool {
 /// Closed, with a sentence for the operator.
 fn misconfigured(problem: &str) -> Response<JsStream> {
     console_error!("refused with 503: {problem}");
-    Refusal::mlflow(Code::TemporarilyUnavailable, format!("The gate is not configured: {problem}")).into_response()
+    Rejection::mlflow(Code::TemporarilyUnavailable, format!("The gate is not configured: {problem}")).into_response()
 }

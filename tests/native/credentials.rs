@@ -509,7 +509,7 @@ fn stored_hash(world: &World, user: &str) -> String {
 #[test]
 fn new_passwords_and_old_pbkdf2_become_scrypt_which_stays() {
     let world = World::with(&[("PASSWORD_HASH", "pbkdf2:sha256:1000")]);
-    world.edge.scrypt.set(Some(quick_scrypt));
+    world.platform.scrypt.set(Some(quick_scrypt));
     world.add_users();
     assert!(stored_hash(&world, "alice").starts_with("pbkdf2:sha256:1000$"));
     // the default from now on
@@ -544,7 +544,7 @@ fn an_unknown_name_costs_the_hash_that_most_users_cost() {
     for (most, other) in [("scrypt:32768:8:1", "pbkdf2:sha256:1001"), ("pbkdf2:sha256:1001", "scrypt:32768:8:1")] {
         for configured in [most, other, "pbkdf2:sha256:7"] {
             let world = World::new();
-            world.edge.scrypt.set(Some(quick_scrypt));
+            world.platform.scrypt.set(Some(quick_scrypt));
             let store = |method: &str, whose: &str| {
                 world.database.execute(&format!("UPDATE users SET password_hash = '{method}$salt$00' WHERE {whose}"));
             };

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::support::sample::send_sample;
 use crate::support::{ADMIN, ALICE, World};
 use mlflow_edge_auth::http::Method;
-use mlflow_edge_auth::routes::{self, Answer as RouteAnswer, Claim, Requires, Route, TABLE};
+use mlflow_edge_auth::routes::{self, Access, Answer as RouteAnswer, Requires, Route, TABLE};
 
 const LEVELS: [&str; 6] = ["MANAGE", "EDIT", "USE", "READ", "NO_PERMISSIONS", "-"];
 
@@ -131,7 +131,7 @@ fn no_two_rows_are_the_same_route() {
         assert!(found.row(row.method).is_some());
         if let Requires::All(claims) = row.requires {
             assert!(!claims.is_empty());
-            let _: Vec<_> = claims.iter().copied().map(Claim::parts).collect();
+            let _: Vec<_> = claims.iter().copied().map(Access::parts).collect();
         }
     }
 }

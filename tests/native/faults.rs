@@ -1,4 +1,4 @@
-//! Faults of D1 and of the origin: each ends in a refusal or in the origin's own error, never in a pass, and nothing
+//! Faults of D1 and of the origin: each ends in a rejection or in the origin's own error, never in a pass, and nothing
 //! that came of one is remembered.
 
 use crate::support::sample::send_sample;
@@ -9,7 +9,7 @@ use mlflow_edge_auth::authz::Resource;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::owners::Parent;
-use mlflow_edge_auth::routes::{Answer as RouteAnswer, Part, Requires, Route, Settlement, TABLE};
+use mlflow_edge_auth::routes::{Answer as RouteAnswer, ChildKind, GrantEffect, Requires, Route, TABLE};
 use mlflow_edge_auth::upstream::OriginError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -85,7 +85,7 @@ fn no_fault_of_the_origin_opens_a_row() {
             let reads = matches!(row.answer, RouteAnswer::ByResponse(_));
             // everybody may make a thing, whose grants are recorded when it is there
             let makes =
-                matches!(row.answer, RouteAnswer::Effect(Settlement::ExperimentCreated | Settlement::ModelCreated));
+                matches!(row.answer, RouteAnswer::Effect(GrantEffect::ExperimentCreated | GrantEffect::ModelCreated));
             assert!(!written || reads || makes, "{place}: it was forwarded");
         }
     }
@@ -216,7 +216,7 @@ impl Database for Interrupted<'_> {
     async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
         let rows = (&self.0.database).run(statements).await;
         let parent = Parent { experiments: vec![Resource::experiment("1").unwrap()], artifact_uri: String::new() };
-        self.0.isolate.parents.borrow_mut().put((Part::Run, "r1".to_owned()), parent);
+        self.0.isolate.parents.borrow_mut().put((ChildKind::Run, "r1".to_owned()), parent);
         rows
     }
 }
@@ -230,7 +230,7 @@ fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_exper
         config: &world.config,
         accounts: Accounts(Interrupted(&world)),
         origin: &world.mlflow,
-        edge: &world.edge,
+        platform: &world.platform,
         state: &world.isolate,
         now: crate::support::NOW,
         random: |_| true,

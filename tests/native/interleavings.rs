@@ -19,8 +19,8 @@ const EXPERIMENTS: &str = "/api/2.0/mlflow/experiments";
 const MODELS: &str = "/api/2.0/mlflow/registered-models";
 const USERS: &str = "/api/2.0/mlflow/users";
 
-/// How many orders are chosen by seeds, in each test that does.
-const MANY: u64 = 2000;
+/// The number of orders that are chosen by seeds, in each test that does; some take a part of it.
+const MANY: u64 = 1500;
 
 // --- the driver ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ enum Login {
     Token(&'static str),
 }
 
-/// What a request needs of the directory.
+/// The needs of a request, as the directory has to grant them.
 #[derive(Clone, Copy, Debug)]
 enum Needs {
     /// This level; decided by the statement that identifies the caller.
@@ -244,7 +244,7 @@ impl Deployments {
     }
 }
 
-/// What a case begins with.
+/// The grants that a case begins with.
 type Grants = Vec<(i64, &'static str, &'static str, &'static str)>;
 
 /// The name of a model, with its creator.
@@ -510,7 +510,9 @@ fn no_answer_of_two_requests_leaves_that_every_moment_would_have_refused() {
     let mut orders = 0;
     let requests = Requests { token: deployments.get(&PLAIN).token.clone() };
     for (n, (reader, change, grants, default)) in pairs(&requests).into_iter().enumerate() {
-        for setting in SETTINGS {
+        // what more than one statement decides, and what is ours, is never asked of a replica (tests/replicas.rs)
+        let is_at_once = matches!(reader.needs, Needs::Level(..)) && !reader.is_ours;
+        for setting in SETTINGS.into_iter().filter(|setting| is_at_once || !setting.replica) {
             let setting = Setting { default, ..setting };
             let deployment = deployments.get(&setting);
             let requests = Requests { token: deployment.token.clone() };
@@ -541,8 +543,8 @@ fn what_an_isolate_keeps_is_older_than_no_change_that_it_has_answered() {
     let grants = vec![(3, "experiment", "1", "MANAGE")];
     let mut orders = 0;
     let [by_password, by_token] = [0, 1].map(|n| requests.readers().swap_remove(n));
-    let [revocation, new_password] = [0, 2].map(|n| requests.revocations().swap_remove(n));
-    let cases = [(&by_password, revocation), (&by_password, new_password), (&by_token, requests.token_deletion())];
+    let revocation = requests.revocations().swap_remove(0);
+    let cases = [(&by_password, revocation), (&by_token, requests.token_deletion())];
     for (n, (reader, change)) in cases.into_iter().enumerate() {
         let wishes = [reader.clone(), change, reader.clone()];
         let asks = asks_of(&wishes);
@@ -685,7 +687,7 @@ fn permutations(of: &[usize]) -> Vec<Vec<usize>> {
     (0..of.len()).flat_map(with_first).collect()
 }
 
-/// Names of models in a request.
+/// ValueKind of models in a request.
 fn names(ask: &Ask) -> BTreeSet<String> {
     let body: serde_json::Value = serde_json::from_str(ask.body.as_deref().unwrap_or_default()).unwrap_or_default();
     let is_of_model = ask.target.starts_with(MODELS) || body["resource_type"] == "registered_model";
@@ -750,7 +752,11 @@ fn two_changes_of_models_and_grants_end_as_one_after_the_other() {
     let (mut orders, mut gaps) = (0, Gaps::new());
     let works = works();
     for (first, second) in (0..works.len()).flat_map(|n| (n..works.len()).map(move |m| (n, m))) {
-        for effects in [Effects::WhenCompleted, Effects::WhenBegun] {
+        // what has no name in common, and deletes no user, is tried in one way only
+        let (one, other) = (names(&works[first]), names(&works[second]));
+        let is_apart = one.is_disjoint(&other) && !works[second].target.starts_with(USERS);
+        let both = [Effects::WhenBegun, Effects::WhenCompleted];
+        for effects in both.into_iter().take(if is_apart { 1 } else { 2 }) {
             let isolate = usize::from(effects == Effects::WhenBegun);
             let asks = [works[first].clone(), Ask { isolate, ..works[second].clone() }];
             let mut serial = Serial::default();
@@ -1017,7 +1023,7 @@ const OF_EFFECTS: &[(i64, &str, &str, &str)] = &[
     (3, "experiment", "2", "READ"),
 ];
 
-/// Runs these changes with a fault, which is decided with the order. Each is answered; a success is in the state, and a refusal comes of a fault.
+/// Runs these changes with a fault, which is decided with the order. Each is answered; a success is in the state, and a rejection comes of a fault.
 fn under_a_fault(
     deployment: &mut Deployment,
     chosen: &[Effect],

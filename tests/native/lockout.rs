@@ -18,7 +18,7 @@ fn attempt(world: &World, user: &str, address: &str) -> Answer {
 }
 
 fn with_new_isolate(world: World) -> World {
-    World { isolate: mlflow_edge_auth::state::State::new([9; 32]), ..world }
+    World { isolate: mlflow_edge_auth::state::IsolateState::new([9; 32]), ..world }
 }
 
 /// Hashes and rows of a thousand tries, one a second, each with another password.
@@ -148,14 +148,10 @@ fn in_parallel(world: &World, users: &[String]) -> Vec<u16> {
             config: &world.config,
             accounts: Accounts(Yielding(&world.database)),
             origin: &world.mlflow,
-            edge: &world.edge,
+            platform: &world.platform,
             state: &world.isolate,
             now: world.now.get(),
-            random: |buffer| {
-                static CALLS: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
-                buffer.fill(CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-                true
-            },
+            random: crate::support::never_the_same_twice,
         };
         let mut headers = Headers::default();
         headers.append("Authorization", basic(user));

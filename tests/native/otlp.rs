@@ -85,7 +85,7 @@ fn post(world: &World, encoding: Option<&str>, body: &[u8]) -> Answer {
 /// Reads a body, without a gate around it.
 fn read(media_type: &str, encoding: &str, body: &[u8], limit: usize) -> Result<otlp::Spans, String> {
     let headers: Headers = [("Content-Type", media_type), ("Content-Encoding", encoding)].into_iter().collect();
-    otlp::read(body.to_vec(), &headers, limit).map_err(|refusal| refusal.because().to_owned())
+    otlp::read(body.to_vec(), &headers, limit).map_err(|rejection| rejection.reason().to_owned())
 }
 
 #[track_caller]

@@ -16,7 +16,7 @@ fn version(world: &World, user: &str, body: serde_json::Value) -> crate::support
     world.post(user, VERSION, &body.to_string())
 }
 
-/// The answer is a refusal, and since the last one that was none nothing was forwarded.
+/// The answer is a rejection, and since the last one that was none nothing was forwarded.
 #[track_caller]
 fn refused(world: &World, answer: &crate::support::Answer, status: u16) {
     crate::support::closed::refused(world, answer, status);

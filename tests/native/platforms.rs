@@ -19,8 +19,8 @@ fn behind_access() -> World {
     world.add_users();
     let body = r#"{"username":"alice@example.com","password":"never-used-here"}"#;
     assert_eq!(world.post(crate::support::ADMIN, "/api/2.0/mlflow/users/create", body).status, 200);
-    *world.edge.keys.borrow_mut() = Some(document().into_bytes());
-    world.edge.rsa.set(Some(|key, signed, signature| team::verifies(&key.n, &key.e, signed, signature)));
+    *world.platform.keys.borrow_mut() = Some(document().into_bytes());
+    world.platform.rsa.set(Some(|key, signed, signature| team::verifies(&key.n, &key.e, signed, signature)));
     world
 }
 
@@ -36,7 +36,7 @@ fn an_assertion_signs_in_a_user_who_exists() {
     assert_eq!(world.last_seen().header("x-forwarded-user"), Some("alice@example.com"));
     assert_eq!(world.last_seen().header("cf-access-jwt-assertion"), None);
     assert_eq!(assert_with(&world, &good).status, 200);
-    assert_eq!(world.edge.fetched.get(), 1, "the keys are remembered");
+    assert_eq!(world.platform.fetched.get(), 1, "the keys are remembered");
     let stranger = sign(TEAMS, HEADER_JSON, &claims_with("email", "\"nobody@example.com\""));
     assert_eq!(assert_with(&world, &stranger).status, 401);
     // an Authorization header counts before it, and off means off
@@ -81,30 +81,30 @@ fn a_team_whose_keys_cannot_be_had_signs_nobody_in_and_a_new_key_is_fetched() {
     let world = behind_access();
     let good = sign(TEAMS, HEADER_JSON, &claims_with("exp", "1800009999"));
     for keys in [None, Some(b"<html>".to_vec()), Some(b"{}".to_vec())] {
-        let before = world.edge.fetched.get();
-        *world.edge.keys.borrow_mut() = keys;
+        let before = world.platform.fetched.get();
+        *world.platform.keys.borrow_mut() = keys;
         world.now.set(world.now.get() + 60);
         for _ in 0..5 {
             assert_eq!(assert_with(&world, &good).status, 401);
         }
-        assert_eq!(world.edge.fetched.get(), before + 1, "a fetch that failed is not repeated for a minute");
+        assert_eq!(world.platform.fetched.get(), before + 1, "a fetch that failed is not repeated for a minute");
     }
-    *world.edge.keys.borrow_mut() = Some(document().into_bytes());
+    *world.platform.keys.borrow_mut() = Some(document().into_bytes());
     assert_eq!(assert_with(&world, &good).status, 401, "within the minute");
     world.now.set(world.now.get() + 60);
     assert_eq!(assert_with(&world, &good).status, 200);
-    let fetched = world.edge.fetched.get();
+    let fetched = world.platform.fetched.get();
     // a key that is not there: asked for again after a minute, not with every request
     let unknown = sign(TEAMS, r#"{"alg":"RS256","kid":"k9"}"#, &good_claims());
     for _ in 0..5 {
         assert_eq!(assert_with(&world, &unknown).status, 401);
     }
-    assert_eq!(world.edge.fetched.get(), fetched);
-    *world.edge.keys.borrow_mut() = Some(document().replace("k1", "k9").into_bytes());
+    assert_eq!(world.platform.fetched.get(), fetched);
+    *world.platform.keys.borrow_mut() = Some(document().replace("k1", "k9").into_bytes());
     world.now.set(world.now.get() + 61);
     let later = sign(TEAMS, r#"{"alg":"RS256","kid":"k9"}"#, &claims_with("exp", "1800009999"));
     assert_eq!(assert_with(&world, &later).status, 200);
-    assert_eq!(world.edge.fetched.get(), fetched + 1);
+    assert_eq!(world.platform.fetched.get(), fetched + 1);
 }
 
 // --- client certificates -------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ fn a_verified_certificate_names_the_user_where_it_is_trusted() {
         let world = World::with(&[("TRUST_CLIENT_CERT", trusted)]);
         world.add_users();
         world.grant(2, "experiment", "2", "NO_PERMISSIONS");
-        *world.edge.certificate.borrow_mut() = Some(certificate.clone());
+        *world.platform.certificate.borrow_mut() = Some(certificate.clone());
         assert_eq!(world.send("GET", GET_EXPERIMENT, &[], None).status, status, "{trusted}");
         if status == 200 {
             assert_eq!(world.last_seen().header("x-forwarded-user"), Some("alice"));
@@ -130,7 +130,7 @@ fn a_verified_certificate_names_the_user_where_it_is_trusted() {
             world.database.execute("UPDATE users SET is_admin = 1 WHERE username = 'alice'");
             assert_eq!(make(br#"{"name":"b","scope":"admin"}"#), 403);
         }
-        *world.edge.certificate.borrow_mut() = None;
+        *world.platform.certificate.borrow_mut() = None;
         assert_eq!(world.send("GET", GET_EXPERIMENT, &[], None).status, 401, "none, or one that is not verified");
     }
 }
@@ -253,7 +253,7 @@ fn an_access_key_ends_like_a_token_and_its_secret_is_nowhere() {
 fn the_rate_limit_shields_passwords_and_nothing_else() {
     let world = World::new();
     assert_eq!(world.get(ALICE, "/").status, 200);
-    world.edge.shut.set(true);
+    world.platform.shut.set(true);
     let from = |user: &str| {
         let headers = [("Authorization", &crate::support::basic(user)[..]), ("CF-Connecting-IP", "203.0.113.1")];
         world.send("GET", "/", &headers, None)

@@ -143,7 +143,7 @@ fn a_decoded_artifact_path_is_held_to_the_same_rules() {
 /// MLflow's reading of artifact paths: `mlflow/utils/uri.py` and the artifact handlers of 3.3.2 on Linux, with what
 /// they use of Python 3.11's `urllib.parse`. Naive on purpose; `None` is an exception.
 mod mlflow {
-    /// `urllib.parse.unquote`: what is no escape stays, what is not UTF-8 becomes U+FFFD.
+    /// `urllib.parse.unquote`: what is no escape is_immutable, what is not UTF-8 becomes U+FFFD.
     pub fn unquote(text: &str) -> String {
         let bytes = text.as_bytes();
         let hex = |at: usize| bytes.get(at).and_then(|b| char::from(*b).to_digit(16));
@@ -666,7 +666,7 @@ fn what_a_row_reads_of_a_body_is_all_that_matters_to_it() {
         let known: Vec<&str> = shapes::of(row).message().fields.iter().map(|field| field.name).collect();
         let asked = |call: &Call<Bytes>| {
             let beside = ["run_id", "model_id", "name"].map(|name| format!("{:?}", call.optional(name)));
-            (format!("{:?}", call.demands()), beside)
+            (format!("{:?}", call.required_access()), beside)
         };
         // what MLflow does not know, it does not read
         let only_known = |mut json: Json| {
@@ -681,7 +681,7 @@ fn what_a_row_reads_of_a_body_is_all_that_matters_to_it() {
         let read = asked(&call);
         call.payload = Payload::Json(sent, only_known(whole));
         assert_eq!(read, asked(&call), "{} {} with {text}", row.method.as_str(), row.path);
-        told.set(told.get() + usize::from(call.demands().is_ok_and(|demands| !demands.is_empty())));
+        told.set(told.get() + usize::from(call.required_access().is_ok_and(|required| !required.is_empty())));
     });
     assert!(told.get() > 2_000, "only {} bodies named something: the property says too little", told.get());
 }

@@ -135,7 +135,7 @@ fn no_password_is_tried_on_what_a_replica_says() {
     let world = lagging();
     let new = r#"{"username":"bob","password":"new-password-12"}"#;
     assert_eq!(world.json("PATCH", BOB, "/api/2.0/mlflow/users/update-password", new).status, 200);
-    let fresh = World { isolate: mlflow_edge_auth::state::State::new([2; 32]), ..world };
+    let fresh = World { isolate: mlflow_edge_auth::state::IsolateState::new([2; 32]), ..world };
     assert_eq!(fresh.get(BOB, "/").status, 401, "the first request of an isolate");
     assert_eq!(fresh.get(BOB, "/").status, 401, "and the next");
 }
@@ -169,7 +169,7 @@ fn the_first_administrator_is_made_once() {
     let mut world = World::with(&[]);
     assert_eq!(world.get(ADMIN, "/").status, 200);
     world.replica = Some(crate::support::Sqlite::new());
-    let fresh = World { isolate: mlflow_edge_auth::state::State::new([2; 32]), ..world };
+    let fresh = World { isolate: mlflow_edge_auth::state::IsolateState::new([2; 32]), ..world };
     assert_eq!(fresh.cost(|| fresh.send("GET", "/health", &[("Authorization", &basic(ADMIN))], None)).2, 0, "no hash");
     assert_eq!(fresh.get(ADMIN, "/").status, 200);
 }

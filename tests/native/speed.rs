@@ -170,7 +170,7 @@ fn each_grant_has_a_time_of_its_own() {
     let get = |target: &str| world.cost(|| assert_eq!(world.get(ALICE, target).status, 200)).0;
     assert_eq!((get(GET_EXPERIMENT), get(&two)), (2, 1));
     world.now.set(NOW + 30);
-    world.isolate.sign_ins.verified.borrow_mut().ask_again();
+    world.isolate.sign_ins.verified.borrow_mut().invalidate();
     assert_eq!((get(&two), get(GET_EXPERIMENT), get(&two)), (1, 1, 0));
     world.now.set(NOW + 89);
     assert_eq!((get(GET_EXPERIMENT), get(&two)), (0, 0));
@@ -217,7 +217,7 @@ impl Database for Changed<'_> {
     async fn run<T: DeserializeOwned>(&self, statements: Vec<Statement>) -> Result<Vec<Vec<T>>, DatabaseError> {
         let rows = (&self.0.database).run(statements).await;
         refuse(self.0);
-        self.0.isolate.sign_ins.verified.borrow_mut().ask_again();
+        self.0.isolate.sign_ins.verified.borrow_mut().invalidate();
         rows
     }
 }
@@ -226,12 +226,12 @@ impl Database for Changed<'_> {
 fn an_answer_from_before_a_change_is_not_remembered() {
     let world = remembering(&[]);
     assert_eq!(world.get(ALICE, "/").status, 200, "the password is known");
-    world.isolate.sign_ins.verified.borrow_mut().ask_again();
+    world.isolate.sign_ins.verified.borrow_mut().invalidate();
     let gate = Gate {
         config: &world.config,
         accounts: Accounts(Changed(&world)),
         origin: &world.mlflow,
-        edge: &world.edge,
+        platform: &world.platform,
         state: &world.isolate,
         now: NOW,
         random: |_| false,
@@ -273,7 +273,7 @@ fn a_login_is_remembered_as_a_whole() {
         assert_eq!(world.get(wrong, GET_EXPERIMENT).status, 401, "{wrong}");
     }
     // another row of the same name is another user
-    world.isolate.sign_ins.verified.borrow_mut().ask_again();
+    world.isolate.sign_ins.verified.borrow_mut().invalidate();
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200);
     world.database.execute("UPDATE users SET username = 'gone' WHERE id = 2");
     world.now.set(NOW + 60);

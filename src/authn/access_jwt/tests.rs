@@ -21,23 +21,23 @@ impl Rs256 for Native {
 }
 
 /// The whole way of a token.
-fn email_at(token: &str, now: u64) -> Result<String, Why> {
+fn email_at(token: &str, now: u64) -> Result<String, JwtError> {
     let keys = keys(document().as_bytes()).unwrap();
     let claims = Assertion::parse(token)?.claims(&keys, &Native).now_or_never().unwrap()?;
     claims.check(TEAM, AUDIENCE, now)
 }
 
-fn email(token: &str) -> Result<String, Why> {
+fn email(token: &str) -> Result<String, JwtError> {
     email_at(token, NOW)
 }
 
 /// A token of the team with this header.
-fn with_header(header: &str) -> Result<String, Why> {
+fn with_header(header: &str) -> Result<String, JwtError> {
     email(&sign(TEAMS, header, &good_claims()))
 }
 
 /// A token of the team with this claim.
-fn with_claim(name: &str, value: &str) -> Result<String, Why> {
+fn with_claim(name: &str, value: &str) -> Result<String, JwtError> {
     email(&sign(TEAMS, HEADER_JSON, &claims_with(name, value)))
 }
 
@@ -54,55 +54,55 @@ fn an_assertion_of_the_team_gives_the_address() {
 
 #[test]
 fn a_signature_is_of_the_named_key_and_of_these_bytes() {
-    assert_eq!(email(&sign(FORGERS, HEADER_JSON, &good_claims())), Err(Why::Signature));
+    assert_eq!(email(&sign(FORGERS, HEADER_JSON, &good_claims())), Err(JwtError::Signature));
     let token = sign(TEAMS, HEADER_JSON, &good_claims());
     let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
     let admin = encode(good_claims().replace("alice@", "admin@"));
-    assert_eq!(email(&format!("{header}.{admin}.{signature}")), Err(Why::Signature));
+    assert_eq!(email(&format!("{header}.{admin}.{signature}")), Err(JwtError::Signature));
     let other_header = encode(HEADER_JSON.replace("JWT", "jwt"));
-    assert_eq!(email(&format!("{other_header}.{claims}.{signature}")), Err(Why::Signature));
+    assert_eq!(email(&format!("{other_header}.{claims}.{signature}")), Err(JwtError::Signature));
     let mut bytes = decode(signature).unwrap();
     for spoilt in ["", &encode(&bytes[1..]), &encode([&[0], &bytes[..]].concat())] {
-        assert_eq!(email(&format!("{header}.{claims}.{spoilt}")), Err(Why::Signature), "{spoilt}");
+        assert_eq!(email(&format!("{header}.{claims}.{spoilt}")), Err(JwtError::Signature), "{spoilt}");
     }
     bytes[255] ^= 1;
-    assert_eq!(email(&format!("{header}.{claims}.{}", encode(bytes))), Err(Why::Signature));
-    assert_eq!(with_header(r#"{"alg":"RS256","kid":"k2"}"#), Err(Why::UnknownKey));
+    assert_eq!(email(&format!("{header}.{claims}.{}", encode(bytes))), Err(JwtError::Signature));
+    assert_eq!(with_header(r#"{"alg":"RS256","kid":"k2"}"#), Err(JwtError::UnknownKey));
 }
 
 #[test]
 fn a_token_does_not_choose_its_algorithm() {
     let unsigned = |header: &str| format!("{}.{}.", encode(header), encode(good_claims()));
-    assert_eq!(email(&unsigned(r#"{"alg":"none","kid":"k1"}"#)), Err(Why::Algorithm));
+    assert_eq!(email(&unsigned(r#"{"alg":"none","kid":"k1"}"#)), Err(JwtError::Algorithm));
     // HS256, with what everybody knows of the key as its secret
     let signed = format!("{}.{}", encode(r#"{"alg":"HS256","kid":"k1"}"#), encode(good_claims()));
     for secret in [private(TEAMS).n_bytes().to_vec(), document().into_bytes()] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
         mac.update(signed.as_bytes());
         let token = format!("{signed}.{}", encode(mac.finalize().into_bytes()));
-        assert_eq!(email(&token), Err(Why::Algorithm));
+        assert_eq!(email(&token), Err(JwtError::Algorithm));
     }
     for algorithm in
         [r#""rs256""#, r#""RS256 ""#, r#""RS512""#, r#""PS256""#, r#""ES256""#, r#""""#, "null", r#"["RS256"]"#]
     {
         let header = format!(r#"{{"alg":{algorithm},"kid":"k1"}}"#);
-        assert_eq!(with_header(&header), Err(Why::Algorithm), "{algorithm}");
+        assert_eq!(with_header(&header), Err(JwtError::Algorithm), "{algorithm}");
     }
-    assert_eq!(with_header(r#"{"kid":"k1"}"#), Err(Why::Algorithm));
+    assert_eq!(with_header(r#"{"kid":"k1"}"#), Err(JwtError::Algorithm));
 }
 
 #[test]
 fn a_header_has_one_reading() {
     for header in [r#"{"alg":"RS256"}"#, r#"{"alg":"RS256","kid":""}"#, r#"{"alg":"RS256","kid":1}"#] {
-        assert_eq!(with_header(header), Err(Why::NoKeyId), "{header}");
+        assert_eq!(with_header(header), Err(JwtError::NoKeyId), "{header}");
     }
     for crit in [r#"["b64"]"#, "[]", "null"] {
         let header = format!(r#"{{"alg":"RS256","kid":"k1","b64":false,"crit":{crit}}}"#);
-        assert_eq!(with_header(&header), Err(Why::Critical), "{crit}");
+        assert_eq!(with_header(&header), Err(JwtError::Critical), "{crit}");
     }
     let twice = r#"{"alg":"none","alg":"RS256","kid":"k1"}"#;
     for header in [twice, "", "{", "[]", "\"RS256\"", r#"{"alg":"RS256","kid":"k1"} x"#] {
-        assert_eq!(with_header(header), Err(Why::Malformed("header")), "{header}");
+        assert_eq!(with_header(header), Err(JwtError::Malformed("header")), "{header}");
     }
 }
 
@@ -120,26 +120,26 @@ fn the_compact_form_is_read_strictly() {
         (token.replacen('.', ".*", 1), "claims"),
         (token.replacen('.', "=.", 1), "header"),
     ] {
-        assert_eq!(email(&bad), Err(Why::Malformed(part)), "{bad}");
+        assert_eq!(email(&bad), Err(JwtError::Malformed(part)), "{bad}");
     }
     // the last character of 256 bytes has four bits that do not count
     let last = token.chars().last().unwrap();
     let same = char::from(last as u8 + 1);
-    assert_eq!(email(&format!("{}{same}", &token[..token.len() - 1])), Err(Why::Malformed("signature")));
-    assert_eq!(with_claim("sub", &format!("\"{}\"", "x".repeat(LONGEST))), Err(Why::TooLong));
-    assert_eq!(email(&"x".repeat(LONGEST + 1)), Err(Why::TooLong));
+    assert_eq!(email(&format!("{}{same}", &token[..token.len() - 1])), Err(JwtError::Malformed("signature")));
+    assert_eq!(with_claim("sub", &format!("\"{}\"", "x".repeat(LONGEST))), Err(JwtError::TooLong));
+    assert_eq!(email(&"x".repeat(LONGEST + 1)), Err(JwtError::TooLong));
 }
 
 #[test]
 fn claims_are_of_this_team_and_application() {
     for issuer in ["https://other.cloudflareaccess.com", "http://team.cloudflareaccess.com", TEAM, ""] {
-        assert_eq!(with_claim("iss", &format!("\"{issuer}\"")), Err(Why::Issuer), "{issuer}");
+        assert_eq!(with_claim("iss", &format!("\"{issuer}\"")), Err(JwtError::Issuer), "{issuer}");
     }
     let slash = format!("\"https://{TEAM}/\"");
-    assert_eq!(with_claim("iss", &slash), Err(Why::Issuer));
+    assert_eq!(with_claim("iss", &slash), Err(JwtError::Issuer));
     let longer = format!("\"{AUDIENCE}0\"");
     for audience in [r#""another""#, "[]", r#"["another","more"]"#, r#""""#, longer.as_str()] {
-        assert_eq!(with_claim("aud", audience), Err(Why::Audience), "{audience}");
+        assert_eq!(with_claim("aud", audience), Err(JwtError::Audience), "{audience}");
     }
 }
 
@@ -147,14 +147,14 @@ fn claims_are_of_this_team_and_application() {
 fn claims_have_their_time() {
     let token = sign(TEAMS, HEADER_JSON, &good_claims());
     assert!(email_at(&token, 1_800_000_059).is_ok());
-    assert_eq!(email_at(&token, 1_800_000_060), Err(Why::Expired));
-    assert_eq!(email_at(&token, u64::MAX), Err(Why::Expired));
+    assert_eq!(email_at(&token, 1_800_000_060), Err(JwtError::Expired));
+    assert_eq!(email_at(&token, u64::MAX), Err(JwtError::Expired));
     assert!(email_at(&token, 1_799_999_840).is_ok());
-    assert_eq!(email_at(&token, 1_799_999_839), Err(Why::NotYetValid));
-    assert_eq!(email_at(&token, 0), Err(Why::NotYetValid));
+    assert_eq!(email_at(&token, 1_799_999_839), Err(JwtError::NotYetValid));
+    assert_eq!(email_at(&token, 0), Err(JwtError::NotYetValid));
     for name in ["nbf", "iat"] {
         assert!(with_claim(name, "1800000060").is_ok());
-        assert_eq!(with_claim(name, "1800000061"), Err(Why::NotYetValid), "{name}");
+        assert_eq!(with_claim(name, "1800000061"), Err(JwtError::NotYetValid), "{name}");
     }
 }
 
@@ -162,24 +162,24 @@ fn claims_have_their_time() {
 fn claims_have_their_types() {
     for name in ["exp", "nbf", "iat"] {
         for bad in ["\"1800000060\"", "1800000060.5", "1e99", "-1", "NaN", "Infinity", "null", "99999999999999999999"] {
-            assert_eq!(with_claim(name, bad), Err(Why::Malformed(name)), "{name} {bad}");
+            assert_eq!(with_claim(name, bad), Err(JwtError::Malformed(name)), "{name} {bad}");
         }
     }
     for name in ["iss", "aud", "exp"] {
-        assert_eq!(with_claim(name, ""), Err(Why::Malformed(name)), "without {name}");
+        assert_eq!(with_claim(name, ""), Err(JwtError::Malformed(name)), "without {name}");
     }
     for bad in ["1", "null", "[1]", r#"["another",1]"#, "{}"] {
-        assert_eq!(with_claim("aud", bad), Err(Why::Malformed("aud")), "{bad}");
+        assert_eq!(with_claim("aud", bad), Err(JwtError::Malformed("aud")), "{bad}");
     }
     for bad in ["1", "null", r#"["alice@example.com"]"#, "true"] {
-        assert_eq!(with_claim("email", bad), Err(Why::Malformed("email")), "{bad}");
+        assert_eq!(with_claim("email", bad), Err(JwtError::Malformed("email")), "{bad}");
     }
-    assert_eq!(with_claim("email", ""), Err(Why::NoEmail));
-    assert_eq!(with_claim("email", r#""""#), Err(Why::NoEmail));
+    assert_eq!(with_claim("email", ""), Err(JwtError::NoEmail));
+    assert_eq!(with_claim("email", r#""""#), Err(JwtError::NoEmail));
     let twice = good_claims().replace(r#""sub""#, r#""email":"admin@example.com","sub""#);
     for claims in [twice.as_str(), "", "[]", "null", "{"] {
         let token = sign(TEAMS, HEADER_JSON, claims);
-        assert_eq!(email(&token), Err(Why::Malformed("claims")), "{claims}");
+        assert_eq!(email(&token), Err(JwtError::Malformed("claims")), "{claims}");
     }
 }
 

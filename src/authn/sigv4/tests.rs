@@ -30,11 +30,11 @@ impl Sample {
         Signed { method, path: &self.path, query: &self.query, headers: &self.headers, body: &self.body }
     }
 
-    fn verify(&self) -> Result<(), Why> {
+    fn verify(&self) -> Result<(), SignatureError> {
         self.authorization().verify(&Secret::new(SECRET), &self.signed(), self.now)
     }
 
-    fn with(&self, change: impl FnOnce(&mut Self)) -> Result<(), Why> {
+    fn with(&self, change: impl FnOnce(&mut Self)) -> Result<(), SignatureError> {
         let mut changed = self.clone();
         change(&mut changed);
         changed.verify()
@@ -63,7 +63,7 @@ impl Sample {
 
 enum Refused {
     /// By `verify`, with this reason.
-    By(Why),
+    By(SignatureError),
     /// By the gate: a path with an empty or a dot segment has no canonical form here.
     Path,
     /// By HTTP: a value of several lines is obsolete (RFC 9112, 5.2), and no runtime hands one over.
@@ -73,8 +73,10 @@ enum Refused {
 /// What the suite signs and the gate does not accept, with its reason.
 fn refused(vector: &str) -> Option<Refused> {
     Some(match vector {
-        "get-header-key-duplicate" | "get-header-value-order" => Refused::By(Why::Repeated("my-header1".into())),
-        "post-sts-header-after" => Refused::By(Why::Unsigned("x-amz-security-token")),
+        "get-header-key-duplicate" | "get-header-value-order" => {
+            Refused::By(SignatureError::Repeated("my-header1".into()))
+        }
+        "post-sts-header-after" => Refused::By(SignatureError::Unsigned("x-amz-security-token")),
         "get-header-value-multiline" => Refused::LineFolding,
         "get-space-normalized" | "get-space-unnormalized" => return None,
         path if path.ends_with("normalized") => Refused::Path,
@@ -133,7 +135,7 @@ fn awss_vectors_verify_or_are_refused_for_a_reason() {
             Some(Refused::Path) => assert!(path::canonical(&sample.path).is_err(), "{name}"),
             Some(Refused::LineFolding) => {
                 assert!(sample.headers.iter().any(|(_, value)| value.contains('\0')), "{name}");
-                assert_eq!(verdict, Err(Why::Signature), "{name}");
+                assert_eq!(verdict, Err(SignatureError::Signature), "{name}");
             }
             None => {
                 let canonical = std::fs::read_to_string(suite().join(&name).join("header-canonical-request.txt"));
@@ -146,7 +148,11 @@ fn awss_vectors_verify_or_are_refused_for_a_reason() {
                 );
                 assert_eq!(ours, canonical.unwrap(), "{name}");
                 assert_eq!(verdict, Ok(()), "{name}");
-                assert_eq!(authorization.verify(&secret, &sample.signed(), sample.now), Err(Why::Service), "{name}");
+                assert_eq!(
+                    authorization.verify(&secret, &sample.signed(), sample.now),
+                    Err(SignatureError::Service),
+                    "{name}"
+                );
                 accepted += 1;
             }
         }
@@ -205,7 +211,7 @@ fn a_request_is_good_for_a_quarter_of_an_hour() {
             assert_eq!(sample.with(|s| s.now = now), Ok(()), "{}", sample.name);
         }
         for now in [0, sample.now - LARGEST_SKEW - 1, sample.now + LARGEST_SKEW + 1, u64::MAX] {
-            assert_eq!(sample.with(|s| s.now = now), Err(Why::Skew), "{}", sample.name);
+            assert_eq!(sample.with(|s| s.now = now), Err(SignatureError::Skew), "{}", sample.name);
         }
     }
 }
@@ -214,7 +220,7 @@ fn a_request_is_good_for_a_quarter_of_an_hour() {
 fn another_request_than_the_signed_one_is_refused() {
     for sample in recorded() {
         let refused = |what: &str, change: fn(&mut Sample)| {
-            assert_eq!(sample.with(change), Err(Why::Signature), "{}: {what}", sample.name);
+            assert_eq!(sample.with(change), Err(SignatureError::Signature), "{}: {what}", sample.name);
         };
         refused("method", |s| s.method = "PUT".into());
         refused("path", |s| s.path.push('x'));
@@ -225,18 +231,18 @@ fn another_request_than_the_signed_one_is_refused() {
         refused("port", |s| s.headers.set("Host", "mlflow.example.com:8443"));
         refused("region", |s| s.edit_authorization("/execute", "x/execute"));
         let other = sample.authorization().verify(&Secret::new("another"), &sample.signed(), sample.now);
-        assert_eq!(other, Err(Why::Signature), "{}", sample.name);
+        assert_eq!(other, Err(SignatureError::Signature), "{}", sample.name);
     }
     let query = sample("botocore: blanks, plus, tilde and unicode in the query");
-    assert_eq!(query.with(|s| s.query = s.query.replace("=5&", "=6&")), Err(Why::Signature));
-    assert_eq!(query.with(|s| s.query = s.query.replace("max_results", "max_result")), Err(Why::Signature));
+    assert_eq!(query.with(|s| s.query = s.query.replace("=5&", "=6&")), Err(SignatureError::Signature));
+    assert_eq!(query.with(|s| s.query = s.query.replace("max_results", "max_result")), Err(SignatureError::Signature));
     // nor a `+` that is not a blank
-    assert_eq!(query.with(|s| s.query = s.query.replace('+', "%2B")), Err(Why::Signature));
+    assert_eq!(query.with(|s| s.query = s.query.replace('+', "%2B")), Err(SignatureError::Signature));
     let [mlflow, botocore] = posts();
-    assert_eq!(mlflow.with(|s| s.body.push(b' ')), Err(Why::Body));
-    assert_eq!(botocore.with(|s| s.body.push(b' ')), Err(Why::Signature));
-    assert_eq!(botocore.with(|s| s.body.clear()), Err(Why::Signature));
-    assert_eq!(botocore.with(|s| s.headers.set("Content-Type", "text/plain")), Err(Why::Signature));
+    assert_eq!(mlflow.with(|s| s.body.push(b' ')), Err(SignatureError::Body));
+    assert_eq!(botocore.with(|s| s.body.push(b' ')), Err(SignatureError::Signature));
+    assert_eq!(botocore.with(|s| s.body.clear()), Err(SignatureError::Signature));
+    assert_eq!(botocore.with(|s| s.headers.set("Content-Type", "text/plain")), Err(SignatureError::Signature));
 }
 
 #[test]
@@ -248,7 +254,7 @@ fn one_meaning_in_several_spellings_is_one_request() {
     assert_eq!(query.with(|s| s.query = s.query.split('&').rev().collect::<Vec<_>>().join("&")), Ok(()));
     // a path is never decoded once more or less
     let artifact = sample("botocore: percent-encoded path");
-    assert_eq!(artifact.with(|s| s.path = percent_encode(&s.path, "/")), Err(Why::Signature));
+    assert_eq!(artifact.with(|s| s.path = percent_encode(&s.path, "/")), Err(SignatureError::Signature));
     assert_eq!(canonical_paths("/a%2520b"), ["/a%252520b"]);
     assert_eq!(canonical_paths("/a%20b"), ["/a%2520b", "/a%20b"]);
     assert_eq!(canonical_paths(""), ["/"]);
@@ -260,7 +266,7 @@ fn what_is_not_signed_does_not_count() {
         assert_eq!(sample.with(|s| s.headers.set("Accept-Language", "de")), Ok(()), "{}", sample.name);
         assert_eq!(sample.with(|s| s.headers.set("User-Agent", "x")), Ok(()), "{}", sample.name);
         let token = sample.with(|s| s.headers.append("x-amz-security-token", "stolen"));
-        assert_eq!(token, Err(Why::Unsigned("x-amz-security-token")), "{}", sample.name);
+        assert_eq!(token, Err(SignatureError::Unsigned("x-amz-security-token")), "{}", sample.name);
     }
 }
 
@@ -270,7 +276,7 @@ fn a_field_that_changes_the_meaning_has_to_be_signed() {
         for name in ["X-Mlflow-Experiment-Id", "x-mlflow-run-id", "X_Mlflow_Run_Id", "Content-Encoding", "Content-MD5"]
         {
             let added = sample.with(|s| s.headers.set(name, "1"));
-            assert_eq!(added, Err(Why::UnsignedMeaning(name.to_ascii_lowercase())), "{}", sample.name);
+            assert_eq!(added, Err(SignatureError::UnsignedMeaning(name.to_ascii_lowercase())), "{}", sample.name);
         }
         for name in ["X-MLflow-Client-Version", "X-MLflow-Workspace"] {
             assert_eq!(sample.with(|s| s.headers.set(name, "1")), Ok(()), "{}: sent by every client", sample.name);
@@ -290,29 +296,37 @@ fn a_field_that_changes_the_meaning_has_to_be_signed() {
 fn host_and_date_have_to_be_signed() {
     for sample in posts() {
         let without = |name: &'static str, from: &'static str, to: &'static str| {
-            assert_eq!(sample.with(|s| s.edit_authorization(from, to)), Err(Why::Unsigned(name)), "{}", sample.name);
+            assert_eq!(
+                sample.with(|s| s.edit_authorization(from, to)),
+                Err(SignatureError::Unsigned(name)),
+                "{}",
+                sample.name
+            );
         };
         without("host", "host;", "");
         without("x-amz-date", ";x-amz-date", "");
     }
     let dated = sample("botocore: Date for X-Amz-Date");
-    assert_eq!(dated.with(|s| s.edit_authorization("date;", "")), Err(Why::Unsigned("date")));
-    assert_eq!(dated.with(|s| s.headers.set("X-Amz-Date", "20260101T123600Z")), Err(Why::Unsigned("x-amz-date")));
+    assert_eq!(dated.with(|s| s.edit_authorization("date;", "")), Err(SignatureError::Unsigned("date")));
+    assert_eq!(
+        dated.with(|s| s.headers.set("X-Amz-Date", "20260101T123600Z")),
+        Err(SignatureError::Unsigned("x-amz-date"))
+    );
     let token = sample("botocore: session token and port");
     let unsigned = token.with(|s| s.edit_authorization(";x-amz-security-token", ""));
-    assert_eq!(unsigned, Err(Why::Unsigned("x-amz-security-token")));
+    assert_eq!(unsigned, Err(SignatureError::Unsigned("x-amz-security-token")));
 }
 
 #[test]
 fn a_signed_header_stands_exactly_once() {
     let [mlflow, botocore] = posts();
     let missing = botocore.with(|s| s.headers.remove("content-type"));
-    assert_eq!(missing, Err(Why::Missing("content-type".into())));
-    assert_eq!(botocore.with(|s| s.headers.remove("host")), Err(Why::Missing("host".into())));
+    assert_eq!(missing, Err(SignatureError::Missing("content-type".into())));
+    assert_eq!(botocore.with(|s| s.headers.remove("host")), Err(SignatureError::Missing("host".into())));
     for name in ["host", "X-Amz-Date", "x-amz-content-sha256"] {
         let value = mlflow.headers.get(name).unwrap().to_owned();
         let twice = mlflow.with(|s| s.headers.append(name, value));
-        assert_eq!(twice, Err(Why::Repeated(name.to_ascii_lowercase())));
+        assert_eq!(twice, Err(SignatureError::Repeated(name.to_ascii_lowercase())));
     }
 }
 
@@ -321,12 +335,12 @@ fn a_body_is_signed() {
     for value in ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"] {
         for sample in posts() {
             let unsigned = sample.with(|s| s.headers.set("x-amz-content-sha256", value));
-            assert_eq!(unsigned, Err(Why::UnsignedBody), "{}: {value}", sample.name);
+            assert_eq!(unsigned, Err(SignatureError::UnsignedBody), "{}: {value}", sample.name);
         }
     }
     // MLflow's signer leaves out the body of a GET; whoever adds one is not the signer
     let get = sample("requests-auth-aws-sigv4: get with a query");
-    assert_eq!(get.with(|s| s.body = b"{}".to_vec()), Err(Why::Body));
+    assert_eq!(get.with(|s| s.body = b"{}".to_vec()), Err(SignatureError::Body));
 }
 
 #[test]
@@ -342,8 +356,8 @@ fn a_scope_is_of_its_day_and_service() {
         };
         for resigned in [false, true] {
             let name = &sample.name;
-            assert_eq!(edited("/20260101/", "/20251231/", resigned), Err(Why::CredentialDate), "{name}");
-            assert_eq!(edited("execute-api", "s3", resigned), Err(Why::Service), "{name}");
+            assert_eq!(edited("/20260101/", "/20251231/", resigned), Err(SignatureError::CredentialDate), "{name}");
+            assert_eq!(edited("execute-api", "s3", resigned), Err(SignatureError::Service), "{name}");
         }
         assert_eq!(edited("/execute", "-moon-7/execute", true), Ok(()), "{}: a region nobody knows", sample.name);
     }
@@ -370,9 +384,9 @@ fn a_timestamp_is_read_strictly() {
         "20260101T1236000Z",
         "2026010éT123600Z",
     ] {
-        assert_eq!(sample.with(|s| s.headers.set("x-amz-date", bad)), Err(Why::Date), "{bad}");
+        assert_eq!(sample.with(|s| s.headers.set("x-amz-date", bad)), Err(SignatureError::Date), "{bad}");
     }
-    assert_eq!(sample.with(|s| s.headers.remove("x-amz-date")), Err(Why::Date));
+    assert_eq!(sample.with(|s| s.headers.remove("x-amz-date")), Err(SignatureError::Date));
     let seconds = |text: &str| Stamp::basic(text).map(|stamp| stamp.seconds);
     assert_eq!(seconds("19700101T000000Z"), Some(0));
     assert_eq!(seconds("20000229T000000Z"), Some(951_782_400));
@@ -396,7 +410,7 @@ fn a_timestamp_is_read_strictly() {
 fn a_query_that_cannot_be_read_is_refused() {
     let [sample, _] = posts();
     for bad in ["&", "a=1&", "a=1&&b=2", "=1", "a=%", "a=%2", "a=%zz", "a=%ff", "%e1%88=1"] {
-        assert_eq!(sample.with(|s| s.query = bad.into()), Err(Why::Query), "{bad}");
+        assert_eq!(sample.with(|s| s.query = bad.into()), Err(SignatureError::Query), "{bad}");
     }
 }
 

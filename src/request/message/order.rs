@@ -44,7 +44,7 @@ impl Member {
     }
 
     /// A field that is null.
-    pub fn absent(start: usize, end: usize) -> Self {
+    pub fn not_found(start: usize, end: usize) -> Self {
         Self { start, end, rank: Rank::Absent, name: "" }
     }
 

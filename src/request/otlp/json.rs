@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{Outline, malformed};
-use crate::error::{Refusal, Result};
+use crate::error::{Rejection, Result};
 use crate::json::parser::{Limits, Parser};
 use crate::json::{JsonError, Wanted};
 
@@ -40,8 +40,8 @@ pub fn read(bytes: &[u8], outline: &mut Outline) -> Result<()> {
     reader.parser.end().map_err(refused)
 }
 
-fn refused(error: JsonError) -> Refusal {
-    Refusal::invalid(format!("Invalid OpenTelemetry format: {error}"))
+fn refused(error: JsonError) -> Rejection {
+    Rejection::invalid(format!("Invalid OpenTelemetry format: {error}"))
 }
 
 struct Reader<'t, 'o> {

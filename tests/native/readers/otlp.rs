@@ -35,7 +35,7 @@ fn verdict(world: &World, input: &Value) -> Result<Value> {
     };
     let target = Target::parse(&request, &world.config)?;
     let mut call = target.read(request, LIMIT, false).now_or_never().unwrap()?;
-    call.demands()?; // the header fields too
+    call.required_access()?; // the header fields too
     let decided = decided(&call)?;
     if decided["traces"].as_array().unwrap().contains(&json!("?")) {
         return Ok(json!({ "refused": 403 })); // no origin can be asked for it

@@ -7,7 +7,7 @@ pub mod sample;
 pub mod scheduler;
 
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,13 +16,13 @@ use futures_util::future::LocalBoxFuture;
 use mlflow_edge_auth::accounts::replicas::Replicated;
 use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement, Value};
 use mlflow_edge_auth::authn::access_jwt::RsaKey;
-use mlflow_edge_auth::authn::edge::Edge;
+use mlflow_edge_auth::authn::platform::Platform;
 use mlflow_edge_auth::client_certificate::ClientCertificate;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
 use mlflow_edge_auth::password::{ScryptFn, portable_scrypt};
-use mlflow_edge_auth::state::State;
+use mlflow_edge_auth::state::IsolateState;
 use mlflow_edge_auth::upstream::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
@@ -199,7 +199,7 @@ pub struct Mlflow {
     pub kept: RefCell<std::collections::HashMap<String, (Headers, Vec<u8>)>>,
     /// Facts that the data centre remembers.
     pub cache: RefCell<std::collections::HashMap<String, Vec<u8>>>,
-    /// Names of registered models, ids of experiments: what a search finds.
+    /// ValueKind of registered models, ids of experiments: what a search finds.
     pub rows: RefCell<Vec<String>>,
 }
 
@@ -338,23 +338,23 @@ impl Origin for &Mlflow {
         std::future::ready(self.answer(request)).boxed_local()
     }
 
-    async fn recall(&self, key: &str) -> Option<Vec<u8>> {
+    async fn cached_parent(&self, key: &str) -> Option<Vec<u8>> {
         self.cache.borrow().get(key).cloned()
     }
 
-    fn remember(&self, key: &str, fact: Vec<u8>) {
+    fn cache_parent(&self, key: &str, fact: Vec<u8>) {
         self.cache.borrow_mut().insert(key.to_owned(), fact);
     }
 
     /// Of the conditions it knows If-None-Match, with one strong tag.
-    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Bytes>> {
+    async fn cached_response(&self, key: &str, conditions: &Headers) -> Option<Response<Bytes>> {
         let (headers, body) = self.kept.borrow().get(key).cloned()?;
         let is_known = conditions.get("if-none-match").is_some_and(|tag| headers.get("etag") == Some(tag));
         let (status, body) = if is_known { (304, Body::Empty) } else { (200, Body::Stream(Bytes(body))) };
         Some(Response { status, headers, body })
     }
 
-    fn keep(&self, key: &str, mut answer: Response<Bytes>) -> Response<Bytes> {
+    fn cache_response(&self, key: &str, mut answer: Response<Bytes>) -> Response<Bytes> {
         let Body::Stream(Bytes(body)) = answer.body else { panic!("a body that no stream is") };
         self.kept.borrow_mut().insert(key.to_owned(), (answer.headers.clone(), body.clone()));
         answer.body = Body::Stream(Bytes(body));
@@ -391,7 +391,7 @@ pub type VerifiesRsa = fn(&RsaKey, &[u8], &[u8]) -> bool;
 
 /// The platform. Its RSA is given by the test that needs it.
 #[derive(Default)]
-pub struct TestEdge {
+pub struct TestPlatform {
     pub rsa: Cell<Option<VerifiesRsa>>,
     /// The key document of the Access team.
     pub keys: RefCell<Option<Vec<u8>>>,
@@ -405,7 +405,7 @@ pub struct TestEdge {
     pub scrypt: Cell<Option<ScryptFn>>,
 }
 
-impl Edge for TestEdge {
+impl Platform for TestPlatform {
     fn access_keys<'a>(&'a self, _team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>> {
         self.fetched.set(self.fetched.get() + 1);
         std::future::ready(self.keys.borrow().clone()).boxed_local()
@@ -446,8 +446,8 @@ pub struct World {
     /// What is asked first, if there is one.
     pub replica: Option<Sqlite>,
     pub mlflow: Mlflow,
-    pub isolate: State,
-    pub edge: TestEdge,
+    pub isolate: IsolateState,
+    pub platform: TestPlatform,
     pub now: Cell<u64>,
 }
 
@@ -470,8 +470,8 @@ impl World {
             database: Sqlite::new(),
             replica: None,
             mlflow: Mlflow::default(),
-            isolate: State::new([1; 32]),
-            edge: TestEdge::default(),
+            isolate: IsolateState::new([1; 32]),
+            platform: TestPlatform::default(),
             now: Cell::new(NOW),
         }
     }
@@ -513,15 +513,10 @@ impl World {
             config: &self.config,
             accounts: Accounts(Replicated::new(&self.database, self.replica.as_ref())),
             origin: &self.mlflow,
-            edge: &self.edge,
+            platform: &self.platform,
             state: &self.isolate,
             now: self.now.get(),
-            random: |buffer| {
-                // never the same twice
-                static CALLS: AtomicU8 = AtomicU8::new(0);
-                buffer.fill(CALLS.fetch_add(1, Ordering::Relaxed));
-                true
-            },
+            random: never_the_same_twice,
         };
         let mut fields = Headers::default();
         for (name, value) in headers {
@@ -532,10 +527,10 @@ impl World {
             url: format!("http://gate:8787{target}"),
             headers: fields,
             body: body.map(|bytes| Bytes(bytes.to_vec())),
-            client_certificate: self.edge.certificate.borrow().clone(),
+            client_certificate: self.platform.certificate.borrow().clone(),
         };
         let log = RefCell::new(Vec::new());
-        let response = gate.handle(request, |_, because| log.borrow_mut().push(because.to_owned())).now_or_never()?;
+        let response = gate.handle(request, |_, reason| log.borrow_mut().push(reason.to_owned())).now_or_never()?;
         let body = match response.body {
             Body::Empty => Vec::new(),
             Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
@@ -573,6 +568,14 @@ impl World {
 pub const ADMIN: &str = "admin:correct horse battery";
 pub const ALICE: &str = "alice:alice-password-1";
 pub const BOB: &str = "bob:bob-password-1";
+
+/// Fills a buffer for [`Gate::random`]: the count of the calls, over and over.
+pub fn never_the_same_twice(buffer: &mut [u8]) -> bool {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+    buffer.iter_mut().zip(call.iter().cycle()).for_each(|(byte, count)| *byte = *count);
+    true
+}
 
 pub fn basic(user: &str) -> String {
     format!("Basic {}", STANDARD.encode(user))

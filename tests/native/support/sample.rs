@@ -1,7 +1,7 @@
 //! A request to each row of the table.
 
 use mlflow_edge_auth::http::Method;
-use mlflow_edge_auth::routes::{self, Names, Part, Requires, Route};
+use mlflow_edge_auth::routes::{self, ChildKind, Requires, Route, ValueKind};
 
 use super::{Answer, World, basic};
 
@@ -43,22 +43,22 @@ pub fn sample(row: &Route) -> (String, String) {
         let (_, field) = claim.parts();
         let name = field.parameters[0];
         let value = match field.names {
-            Names::Experiment | Names::Granted => "1",
-            Names::ExperimentByName => "e1",
-            Names::RegisteredModel => "m",
-            Names::Part(part) | Names::PartIfAny(part) => part_of_1(part),
-            Names::LineageRun => "r1",
-            Names::ArtifactLocation => continue, // a choice, which few have
-            Names::TraceTag => "a tag",
-            Names::AssessmentId => continue,
-            Names::NewModelName => "new",
-            Names::Gateway => continue,
-            Names::ArtifactPath => "1/r1/artifacts",
-            Names::Source => "mlflow-artifacts:/1/r1/artifacts/model",
+            ValueKind::Experiment | ValueKind::Granted => "1",
+            ValueKind::ExperimentByName => "e1",
+            ValueKind::RegisteredModel => "m",
+            ValueKind::Child(part) | ValueKind::ChildIfExists(part) => part_of_1(part),
+            ValueKind::LineageRun => "r1",
+            ValueKind::ArtifactLocation => continue, // a choice, which few have
+            ValueKind::TraceTag => "a tag",
+            ValueKind::AssessmentId => continue,
+            ValueKind::NewModelName => "new",
+            ValueKind::Gateway => continue,
+            ValueKind::ArtifactPath => "1/r1/artifacts",
+            ValueKind::Source => "mlflow-artifacts:/1/r1/artifacts/model",
         };
         query.push(format!("{name}={value}"));
         put(&mut body, name, value);
-        if field.names == Names::Granted {
+        if field.names == ValueKind::Granted {
             body.insert("resource_type".into(), "experiment".into());
         }
     }
@@ -68,16 +68,16 @@ pub fn sample(row: &Route) -> (String, String) {
     (target, serde_json::Value::Object(body).to_string())
 }
 
-fn part_of_1(part: Part) -> &'static str {
+fn part_of_1(part: ChildKind) -> &'static str {
     match part {
-        Part::Run => "r1",
-        Part::LoggedModel => "m-1",
-        Part::Trace => "tr-1",
-        Part::Dataset => "d-1",
-        Part::Issue => "iss-1",
-        Part::LabelSchema => "ls-1",
-        Part::ReviewQueue => "rq-1",
-        Part::PromptOptimizationJob => "job-1",
+        ChildKind::Run => "r1",
+        ChildKind::LoggedModel => "m-1",
+        ChildKind::Trace => "tr-1",
+        ChildKind::Dataset => "d-1",
+        ChildKind::Issue => "iss-1",
+        ChildKind::LabelSchema => "ls-1",
+        ChildKind::ReviewQueue => "rq-1",
+        ChildKind::PromptOptimizationJob => "job-1",
     }
 }
 

@@ -16,7 +16,7 @@ use mlflow_edge_auth::accounts::replicas::Replicated;
 use mlflow_edge_auth::accounts::{Accounts, Database, DatabaseError, Statement};
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, Headers, Method, Request, Response};
-use mlflow_edge_auth::state::State;
+use mlflow_edge_auth::state::IsolateState;
 use mlflow_edge_auth::upstream::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -195,7 +195,7 @@ struct Core<'w> {
     pending: RefCell<Vec<Pending<'w>>>,
     choices: RefCell<Choices>,
     effects: Effects,
-    /// How many states of the directory there were before the present one.
+    /// The number of states of the directory before the present one.
     state: Cell<usize>,
     changed: Cell<bool>,
     events: RefCell<Vec<Event>>,
@@ -303,26 +303,26 @@ impl Origin for ScheduledOrigin<'_> {
         self.core.begin((self.request, Store::Origin, what), effect, || Err(OriginError::Timeout(1))).boxed_local()
     }
 
-    async fn recall(&self, key: &str) -> Option<Vec<u8>> {
+    async fn cached_parent(&self, key: &str) -> Option<Vec<u8>> {
         if self.core.effects != Effects::Chosen {
-            return (&self.inner).recall(key).await;
+            return (&self.inner).cached_parent(key).await;
         }
         let (inner, owned) = (self.inner, key.to_owned());
-        let effect = move || (&inner).recall(&owned).now_or_never().flatten();
+        let effect = move || (&inner).cached_parent(&owned).now_or_never().flatten();
         self.core.begin((self.request, Store::Cache, format!("recall {key}")), effect, || None).await
     }
 
     /// At once: nobody waits for it, and what it says never changes.
-    fn remember(&self, key: &str, fact: Vec<u8>) {
-        (&self.inner).remember(key, fact);
+    fn cache_parent(&self, key: &str, fact: Vec<u8>) {
+        (&self.inner).cache_parent(key, fact);
     }
 
-    async fn kept(&self, key: &str, conditions: &Headers) -> Option<Response<Bytes>> {
-        (&self.inner).kept(key, conditions).await
+    async fn cached_response(&self, key: &str, conditions: &Headers) -> Option<Response<Bytes>> {
+        (&self.inner).cached_response(key, conditions).await
     }
 
-    fn keep(&self, key: &str, answer: Response<Bytes>) -> Response<Bytes> {
-        (&self.inner).keep(key, answer)
+    fn cache_response(&self, key: &str, answer: Response<Bytes>) -> Response<Bytes> {
+        (&self.inner).cache_response(key, answer)
     }
 }
 
@@ -420,13 +420,13 @@ pub struct Deployment {
     pub world: World,
     pub registry: Rc<RefCell<Registry>>,
     pub token: String,
-    second: State,
+    second: IsolateState,
     users: String,
     users_changed: Cell<bool>,
     sign_ins_changed: Cell<bool>,
 }
 
-/// What the isolates know when a run begins.
+/// The memory of the isolates when a run begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
     /// Nothing.
@@ -452,7 +452,7 @@ impl Deployment {
         *world.mlflow.script.borrow_mut() = Some(Box::new(move |seen| script.borrow_mut().answer(seen).map(Ok)));
         let users = dump(&world.database, &USERS);
         let (users_changed, sign_ins_changed) = (Cell::new(false), Cell::new(false));
-        Self { world, registry, token, second: State::new([2; 32]), users, users_changed, sign_ins_changed }
+        Self { world, registry, token, second: IsolateState::new([2; 32]), users, users_changed, sign_ins_changed }
     }
 
     /// Begins anew: the users, these grants and models, and a replica that lags if there is to be one.
@@ -487,7 +487,7 @@ impl Deployment {
 
     /// Replaces the isolates by new ones.
     pub fn restart(&mut self) {
-        (self.world.isolate, self.second) = (State::new([1; 32]), State::new([2; 32]));
+        (self.world.isolate, self.second) = (IsolateState::new([1; 32]), IsolateState::new([2; 32]));
     }
 
     /// Password hashes that these isolates computed.
@@ -512,7 +512,7 @@ impl Deployment {
             config: &self.world.config,
             accounts: Accounts(Replicated::new(database(&self.world.database, Store::D1), replica)),
             origin: ScheduledOrigin { inner: &self.world.mlflow, core: core.clone(), request },
-            edge: &self.world.edge,
+            platform: &self.world.platform,
             state: if ask.isolate == 0 { &self.world.isolate } else { &self.second },
             now: self.world.now.get(),
             random: |buffer| {
@@ -538,7 +538,7 @@ impl Deployment {
         };
         async move {
             let log = RefCell::new(Vec::new());
-            let response = gate.handle(incoming, |_, because| log.borrow_mut().push(because.to_owned())).await;
+            let response = gate.handle(incoming, |_, reason| log.borrow_mut().push(reason.to_owned())).await;
             let body = match response.body {
                 Body::Empty => Vec::new(),
                 Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
@@ -631,8 +631,8 @@ impl Deployment {
 }
 
 /// Leaves the logins alone.
-fn forget_answers(state: &State) {
-    state.sign_ins.verified.borrow_mut().ask_again();
+fn forget_answers(state: &IsolateState) {
+    state.sign_ins.verified.borrow_mut().invalidate();
     state.parents.borrow_mut().clear();
 }
 

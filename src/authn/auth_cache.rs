@@ -3,7 +3,7 @@
 //! An entry says "this login was this user's; the password matched that stored hash". The stored hash is read from D1
 //! with every request, so a changed password or a deleted user is effective at once. Only where the operator accepts
 //! it (`AUTH_CACHE_TTL_SECONDS`) is D1's answer itself good for a while: then a login, and each grant, is asked for
-//! again when so many seconds have passed since D1 was asked. Names and passwords are kept only as an HMAC under a key
+//! again when so many seconds have passed since D1 was asked. ValueKind and passwords are kept only as an HMAC under a key
 //! that is random for the isolate.
 
 use std::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::SignedIn;
-use super::presented::Presented;
+use super::credential::Credential;
 use crate::authz::{Caller, Grants, Permission, Resource};
 use crate::bounded::{Bounded, Weigh};
 use crate::password::PasswordHash;
@@ -26,7 +26,7 @@ const GRANTS_BYTES: usize = 8 * 1024 * 1024;
 pub type Fingerprint = [u8; 32];
 
 /// The bounded memory of an isolate.
-pub struct Verified {
+pub struct AuthCache {
     /// Keyed already: that is half the work of an HMAC.
     mac: Option<Hmac<Sha256>>,
     logins: Bounded<Fingerprint, Login>,
@@ -67,7 +67,7 @@ impl Weigh for (Option<Permission>, u64) {
     }
 }
 
-impl Verified {
+impl AuthCache {
     /// An empty memory under this random key.
     pub fn new(key: [u8; 32]) -> Self {
         let mac = Hmac::new_from_slice(&key).ok();
@@ -76,16 +76,16 @@ impl Verified {
     }
 
     /// The entry's key. `None` for a login that is verified anew each time.
-    pub fn fingerprint(&self, presented: &Presented) -> Option<Fingerprint> {
+    pub fn fingerprint(&self, presented: &Credential) -> Option<Fingerprint> {
         // No name of HTTP Basic holds a colon, no token and no id of a key a blank: each list is unambiguous.
         let parts = match presented {
-            Presented::Password(credentials) => {
+            Credential::Password(credentials) => {
                 ["password ", credentials.username.as_str(), ":", credentials.password.expose()]
             }
-            Presented::Token(token, None) => ["token ", token.expose(), "", ""],
-            Presented::Token(token, Some(username)) => ["token ", token.expose(), " of ", username],
-            Presented::Signature(signature) => ["key ", signature.access_key_id(), "", ""],
-            Presented::Certificate(_) | Presented::Assertion(_) => return None,
+            Credential::Token(token, None) => ["token ", token.expose(), "", ""],
+            Credential::Token(token, Some(username)) => ["token ", token.expose(), " of ", username],
+            Credential::Signature(signature) => ["key ", signature.access_key_id(), "", ""],
+            Credential::Certificate(_) | Credential::Assertion(_) => return None,
         };
         let mut mac = self.mac.clone()?;
         parts.iter().for_each(|part| mac.update(part.as_bytes()));
@@ -103,19 +103,19 @@ impl Verified {
     }
 
     /// Whether this password matched exactly this stored hash before.
-    pub fn knows(&mut self, login: &Fingerprint, stored: &PasswordHash) -> bool {
+    pub fn matches(&mut self, login: &Fingerprint, stored: &PasswordHash) -> bool {
         self.logins.get(login).is_some_and(|login| login.stored.as_ref() == Some(stored))
     }
 
     /// What D1 said when it was asked last, as far as that is remembered. Nothing can be allowed by it.
-    pub fn last(&mut self, login: &Fingerprint, wanted: &[Resource]) -> Option<(Caller, Grants)> {
+    pub fn last_answer(&mut self, login: &Fingerprint, wanted: &[Resource]) -> Option<(Caller, Grants)> {
         let caller = self.logins.get(login)?.caller.clone();
         let grants = wanted.iter().filter_map(|resource| self.grant(&caller, resource, 0)).collect();
         Some((caller, grants))
     }
 
     /// Who it is, with the grants on these resources, if all that D1 said about them is still good.
-    pub fn still_good(&mut self, login: &Fingerprint, wanted: &[Resource], now: u64) -> Option<(Caller, Grants)> {
+    pub fn fresh(&mut self, login: &Fingerprint, wanted: &[Resource], now: u64) -> Option<(Caller, Grants)> {
         let caller = self.logins.get(login).filter(|login| now < login.good_until)?.caller.clone();
         let grants = wanted.iter().map(|resource| self.grant(&caller, resource, now + 1)).collect::<Option<_>>()?;
         Some((caller, grants))
@@ -127,7 +127,7 @@ impl Verified {
         (time <= *until).then(|| (resource.clone(), *level))
     }
 
-    /// How often D1 was changed through this isolate, for [`Verified::remember`].
+    /// How often D1 was changed through this isolate, for [`AuthCache::remember`].
     pub fn changes(&self) -> u64 {
         self.changes
     }
@@ -150,7 +150,7 @@ impl Verified {
     }
 
     /// D1 is asked again about everything: somebody changed it through this isolate.
-    pub fn ask_again(&mut self) {
+    pub fn invalidate(&mut self) {
         self.changes += 1;
         self.grants.clear();
         self.logins.values_mut().for_each(|login| login.good_until = 0);

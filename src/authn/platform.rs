@@ -6,7 +6,7 @@ use super::access_jwt::{Rs256, RsaKey};
 use crate::password::{ScryptFn, portable_scrypt};
 
 /// The platform at the edge.
-pub trait Edge {
+pub trait Platform {
     /// The key document of an Access team; `None` if it cannot be had.
     fn access_keys<'a>(&'a self, team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>>;
     /// Whether a signature by RSASSA-PKCS1-v1_5 with SHA-256 is right (RFC 7518, 3.3).
@@ -19,7 +19,7 @@ pub trait Edge {
     }
 }
 
-impl Rs256 for &dyn Edge {
+impl Rs256 for &dyn Platform {
     async fn verifies(&self, key: &RsaKey, signed: &[u8], signature: &[u8]) -> bool {
         (**self).verifies(key, signed, signature).await
     }

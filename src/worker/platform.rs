@@ -10,7 +10,7 @@ use worker::{Env, Fetch, RequestInit, console_error};
 use super::scrypt;
 use super::web_crypto::WebCrypto;
 use crate::authn::access_jwt::{LONGEST_KEYS, Rs256, RsaKey};
-use crate::authn::edge::Edge;
+use crate::authn::platform::Platform;
 use crate::client_certificate::ClientCertificate;
 use crate::password::ScryptFn;
 
@@ -18,9 +18,9 @@ use crate::password::ScryptFn;
 const RATE_LIMIT: &str = "SIGN_IN_RATE_LIMIT";
 
 /// The runtime.
-pub struct WorkerEdge<'a>(pub &'a Env);
+pub struct WorkerPlatform<'a>(pub &'a Env);
 
-impl Edge for WorkerEdge<'_> {
+impl Platform for WorkerPlatform<'_> {
     fn access_keys<'a>(&'a self, team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>> {
         async move {
             // a key server of a test is on this machine and has no certificate
