@@ -11,7 +11,7 @@ const LONGEST_ENTRY: usize = 2 * 1024;
 /// Bytes that an entry takes beside the text in it, about.
 const OVERHEAD: usize = 128;
 
-/// How many bytes of text something holds.
+/// Something that holds text.
 pub trait Weigh {
     /// About as many bytes as it takes beside its own size.
     fn weight(&self) -> usize;
@@ -75,12 +75,12 @@ impl<K: Hash + Eq + Weigh, V: Weigh> Bounded<K, V> {
         self.entries.iter_mut().map(|(_, value)| value)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -24,7 +24,7 @@ impl ClientCertificate {
     }
 }
 
-/// What of a certificate names the user.
+/// The part of a certificate that names the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateName {
     /// The common name of the subject.

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 /// The password that MLflow 2.22 to 3.12 shipped with; known to everybody (CVE-2026-2635).
 pub const DEFAULT_PASSWORD: &str = "password1234";
 
-/// What an operator configures. README lists the variables.
+/// The configuration of an operator. README lists the variables.
 pub struct Config {
     /// `ORIGIN_URL`: the MLflow server, without a slash at the end.
     pub origin: String,

@@ -1,4 +1,4 @@
-//! What a client is told, and what only the log is told.
+//! Rejections: a reply for the client, and a reason for the log.
 //!
 //! Which one to use: [`Rejection::unauthenticated`] when we do not know who it is, [`Rejection::denied`] when we do
 //! and it may not, [`Rejection::invalid`] when the request can be read in two ways or lacks something,
@@ -180,17 +180,17 @@ impl Rejection {
         self
     }
 
-    /// Whether the origin refuses such a request as well, so that it can say so itself to an administrator.
+    /// Returns true if the origin refuses such a request as well, so that it can say so itself to an administrator.
     pub fn is_left_to_origin(&self) -> bool {
         matches!(self.reply, Reply::Missing(_) | Reply::Page(Page::UnsupportedMediaType))
     }
 
-    /// Whether the login was refused.
+    /// Returns true if the login was refused.
     pub fn is_unauthenticated(&self) -> bool {
         matches!(self.reply, Reply::Unauthenticated)
     }
 
-    /// Whether it says that the caller may not do this.
+    /// Returns true if it says that the caller may not do this.
     pub fn is_denial(&self) -> bool {
         matches!(self.reply, Reply::Denied)
     }
@@ -225,7 +225,7 @@ impl Rejection {
         line
     }
 
-    /// What the client gets.
+    /// Returns the response for the client.
     pub fn into_response<S>(self) -> Response<S> {
         let mut response = self.reply.into_response();
         if let Some(header) = self.varies_on {

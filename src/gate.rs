@@ -30,9 +30,9 @@ pub struct Gate<'a, D, O> {
     pub accounts: Accounts<D>,
     /// The MLflow server.
     pub origin: O,
-    /// What the platform does for a sign-in.
+    /// The platform.
     pub platform: &'a dyn Platform,
-    /// What this isolate remembers.
+    /// The memory of this isolate.
     pub state: &'a IsolateState,
     /// Seconds since 1970.
     pub now: u64,

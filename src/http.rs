@@ -61,7 +61,7 @@ impl Method {
         if self == Self::Head { Self::Get } else { self }
     }
 
-    /// Whether the method only reads (RFC 9110, 9.2.1).
+    /// Returns true if the method only reads (RFC 9110, 9.2.1).
     pub fn is_safe(self) -> bool {
         matches!(self, Self::Get | Self::Head | Self::Options)
     }
@@ -93,7 +93,7 @@ impl Headers {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
-    /// Whether two fields have the same name. Each is compared with each: of a request there are few by then
+    /// Returns true if two fields have the same name. Each is compared with each: of a request there are few by then
     /// (`Target::parse`).
     pub fn has_twice(&self) -> bool {
         let is_twice = |(n, (name, _)): (usize, (&str, &str))| {
@@ -102,12 +102,12 @@ impl Headers {
         self.iter().enumerate().any(is_twice)
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -198,7 +198,7 @@ impl<S> Response<S> {
         Self { status, headers, body: Body::Bytes(body.into()) }
     }
 
-    /// Whether the status is of the 2xx class.
+    /// Returns true if the status is of the 2xx class.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

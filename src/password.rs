@@ -33,14 +33,14 @@ impl PasswordHash {
         self.parts().map(|(method, _, _)| method)
     }
 
-    /// Whether this is the hash of `password`. An unreadable hash, an unknown method or absurd parameters: no.
+    /// Returns true if this is the hash of `password`. An unreadable hash, an unknown method or absurd parameters: no.
     pub fn verifies(&self, password: &Secret, scrypt: ScryptFn) -> bool {
         let Some((method, salt, hex)) = self.parts() else { return false };
         let derived = method.derive(password, salt, scrypt);
         derived.is_some_and(|derived| to_hex(&derived).as_bytes().ct_eq(hex.as_bytes()).into())
     }
 
-    /// Whether the configured method would make a stronger one.
+    /// Returns true if the configured method would make a stronger one.
     ///
     /// * Of two that are of one kind it is the one with higher parameters; one higher and another lower: neither.
     /// * scrypt of 32 MiB or more is stronger than PBKDF2 with all the iterations that are accepted, since guessing
@@ -81,7 +81,7 @@ impl<'de> serde::Deserialize<'de> for PasswordHash {
     }
 }
 
-/// How a password is turned into a hash.
+/// A method of hashing passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// PBKDF2 with HMAC-SHA256.
@@ -92,14 +92,14 @@ pub enum Method {
     Scrypt(ScryptCost),
 }
 
-/// What scrypt costs (RFC 7914).
+/// The cost of scrypt (RFC 7914).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScryptCost {
     /// The binary logarithm of N.
     pub log_n: u8,
     /// The size of a block.
     pub r: u32,
-    /// How often all of it is done.
+    /// Parallelization: the number of times that all of it is done.
     pub p: u32,
 }
 
@@ -131,7 +131,7 @@ pub fn portable_scrypt(password: &[u8], salt: &[u8], cost: ScryptCost) -> Option
 }
 
 impl Default for Method {
-    /// What Werkzeug, and so MLflow, writes, so that users who were imported cost what others do.
+    /// The method of Werkzeug, and so of MLflow, so that users who were imported cost what others do.
     fn default() -> Self {
         Self::Scrypt(ScryptCost::USUAL)
     }

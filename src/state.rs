@@ -1,4 +1,4 @@
-//! What an isolate remembers between requests: the memories of the stages, side by side, each bounded in bytes.
+//! The memory of an isolate between requests: those of the stages, side by side, each bounded in bytes.
 
 use crate::authn::memory::SignIns;
 use crate::owners::{self, Parents};
@@ -17,7 +17,7 @@ impl IsolateState {
         Self { sign_ins: SignIns::new(key), parents: owners::no_parents() }
     }
 
-    /// How many password hashes were computed.
+    /// Returns the number of password hashes that were computed.
     pub fn hashes(&self) -> u64 {
         self.sign_ins.hashes()
     }

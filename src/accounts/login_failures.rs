@@ -87,7 +87,7 @@ const KNOWN: &str = "
     INSERT INTO signed_in_from (subject, last_at) VALUES (?1, ?2)
     ON CONFLICT (subject) DO UPDATE SET last_at = excluded.last_at RETURNING last_at AS id";
 
-/// How many tries are free. The first lock comes with the last of them.
+/// Number of tries are free. The first lock comes with the last of them.
 pub struct LockoutPolicy {
     /// Passwords for a name from one address.
     pub per_pair: i64,

@@ -47,7 +47,7 @@ impl From<i64> for Value {
     }
 }
 
-/// What went wrong, for the log.
+/// A failure of the database, for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("the directory failed: {0}")]
 pub struct DatabaseError(pub String);
@@ -157,7 +157,7 @@ const OWN: &str = "
 const FORGET_OTHERS: &str = "
     DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 AND user_id <> ?3 RETURNING user_id AS id";
 const FORGET: &str = "DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
-/// What an earlier try may have moved to the new name stays there: nothing is left under the old one then.
+/// Grants that an earlier try may have moved to the new name stays there: nothing is left under the old one then.
 const FORGET_AGAIN: &str = "
     DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2
       AND EXISTS (SELECT 1 FROM grants WHERE resource_type = ?1 AND resource_id = ?3)
@@ -172,13 +172,13 @@ pub struct User {
     pub id: i64,
     /// Name.
     pub username: String,
-    /// Whether an administrator.
+    /// True if an administrator.
     pub is_admin: bool,
     /// All grants, by type and then by id.
     pub grants: Vec<(Resource, Permission)>,
 }
 
-/// What became of taking an administrator away.
+/// The outcome of taking an administrator away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// It is done.
@@ -189,7 +189,7 @@ pub enum Removal {
     LastAdmin,
 }
 
-/// What became of a change to a grant.
+/// The outcome of a change to a grant.
 pub enum Change {
     /// It was there (or was made), for the user of this id, with this level.
     Done(i64, Permission),
@@ -299,12 +299,12 @@ impl<D: Database> Accounts<D> {
         self.id(sql!(CREATE_USER, username, hash.expose())).await
     }
 
-    /// Whether there is a user of that name.
+    /// Returns true if there is a user of that name.
     pub async fn has_user(&self, username: &str) -> Result<bool> {
         Ok(self.id(sql!(USER_ID, username)).await?.is_some())
     }
 
-    /// Whether there was a user whose password could be changed. With `end_tokens` all tokens of that user are gone with
+    /// Returns true if there was a user whose password could be changed. With `end_tokens` all tokens of that user are gone with
     /// the old one.
     pub async fn set_password(&self, username: &str, hash: &PasswordHash, end_tokens: bool) -> Result<bool> {
         let mut statements = vec![sql!(SET_PASSWORD, username, hash.expose())];

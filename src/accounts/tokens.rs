@@ -57,7 +57,7 @@ pub struct TokenInfo {
     pub last_used_at: Option<i64>,
 }
 
-/// Whose a token is, and the wanted grants.
+/// The owner of a token, with the wanted grants.
 pub struct TokenOwner {
     /// The user.
     pub caller: Caller,
@@ -71,7 +71,7 @@ pub struct TokenOwner {
     pub last_used_at: Option<i64>,
 }
 
-/// What became of a new token.
+/// The outcome of making a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     /// It is there, under this id.
@@ -144,7 +144,7 @@ impl<D: Database> Accounts<D> {
         self.query(sql!(LIST, username)).await
     }
 
-    /// Whether there was such a token of this user's, or of anybody's for who administers. It is gone then.
+    /// Returns true if there was such a token of this user's, or of anybody's for who administers. It is gone then.
     pub async fn delete_token(&self, id: i64, caller: &Caller) -> Result<bool> {
         let anybodys = caller.is_admin && caller.sign_in.may_administer();
         Ok(self.id(sql!(DELETE, id, caller.id, i64::from(anybodys))).await?.is_some())

@@ -21,7 +21,7 @@ pub enum Action {
     Delete,
 }
 
-/// How the two families differ in their words.
+/// The words in which the two families differ.
 struct Words {
     parameter: &'static str,
     title: &'static str,

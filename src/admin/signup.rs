@@ -61,7 +61,7 @@ fn hash_of(inline: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(inline)))
 }
 
-/// What stands in the one element of this name.
+/// Returns the text in the one element of this name.
 fn between(html: &str, element: &str) -> String {
     let inner = html.split_once(&format!("<{element}")).and_then(|(_, rest)| rest.split_once('>'));
     let inner = inner.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));

@@ -62,7 +62,7 @@ pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller
     }
 }
 
-/// What is stored to know it again, and what its owner is shown once.
+/// Returns the text that is stored to know the token again, and the fields that its owner is shown once.
 fn make<D>(admin: &Admin<'_, D>, kind: Kind) -> Result<(String, Map<String, Value>)> {
     let failed = |reason: &'static str| Rejection::fault(Code::InternalError, "The token cannot be made.", reason);
     let mut random = [0; BYTES];
@@ -88,7 +88,7 @@ fn make<D>(admin: &Admin<'_, D>, kind: Kind) -> Result<(String, Map<String, Valu
     }
 }
 
-/// What a token is used as.
+/// The use of a token.
 enum Kind {
     /// `Authorization: Bearer`, or the password of HTTP Basic.
     Bearer,

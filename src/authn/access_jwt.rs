@@ -141,7 +141,7 @@ fn key(jwk: &Json) -> Option<RsaKey> {
 /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2.2), which the platform has: `web_crypto::WebCrypto` in the Worker.
 #[allow(async_fn_in_trait)] // one thread: no Send bound is wanted
 pub trait Rs256 {
-    /// Whether `signature` is that of `signed` under `key`. Whatever fails on the way: no.
+    /// Returns true if `signature` is that of `signed` under `key`. Whatever fails on the way: no.
     async fn verifies(&self, key: &RsaKey, signed: &[u8], signature: &[u8]) -> bool;
 }
 
@@ -202,7 +202,7 @@ impl Assertion {
     }
 }
 
-/// What a verified assertion says (RFC 7519, 4.1), still to be [checked](Claims::check).
+/// The claims of a verified assertion (RFC 7519, 4.1), still to be [checked](Claims::check).
 #[derive(Debug)]
 pub struct Claims {
     issuer: String,

@@ -32,7 +32,7 @@ pub struct AuthCache {
     logins: Bounded<Fingerprint, Login>,
     /// Of a user on a resource: what D1 said, and until when that is good.
     grants: Bounded<(i64, Resource), (Option<Permission>, u64)>,
-    /// How often D1 was changed through this isolate.
+    /// The number of changes of D1 through this isolate.
     changes: u64,
 }
 
@@ -102,19 +102,19 @@ impl AuthCache {
         self.logins.bytes() + self.grants.bytes()
     }
 
-    /// Whether this password matched exactly this stored hash before.
+    /// Returns true if this password matched exactly this stored hash before.
     pub fn matches(&mut self, login: &Fingerprint, stored: &PasswordHash) -> bool {
         self.logins.get(login).is_some_and(|login| login.stored.as_ref() == Some(stored))
     }
 
-    /// What D1 said when it was asked last, as far as that is remembered. Nothing can be allowed by it.
+    /// Returns D1's last answer, as far as it is remembered. Nothing can be allowed by it.
     pub fn last_answer(&mut self, login: &Fingerprint, wanted: &[Resource]) -> Option<(Caller, Grants)> {
         let caller = self.logins.get(login)?.caller.clone();
         let grants = wanted.iter().filter_map(|resource| self.grant(&caller, resource, 0)).collect();
         Some((caller, grants))
     }
 
-    /// Who it is, with the grants on these resources, if all that D1 said about them is still good.
+    /// Returns the caller and grants if every cached answer is within its TTL.
     pub fn fresh(&mut self, login: &Fingerprint, wanted: &[Resource], now: u64) -> Option<(Caller, Grants)> {
         let caller = self.logins.get(login).filter(|login| now < login.good_until)?.caller.clone();
         let grants = wanted.iter().map(|resource| self.grant(&caller, resource, now + 1)).collect::<Option<_>>()?;
@@ -127,7 +127,7 @@ impl AuthCache {
         (time <= *until).then(|| (resource.clone(), *level))
     }
 
-    /// How often D1 was changed through this isolate, for [`AuthCache::remember`].
+    /// Returns the number of changes of D1 through this isolate, for [`AuthCache::remember`].
     pub fn changes(&self) -> u64 {
         self.changes
     }

@@ -1,4 +1,4 @@
-//! What a request presents as its login.
+//! The credential that a request presents.
 
 use super::access_jwt::{self, Assertion};
 use super::basic::{self, Credentials};

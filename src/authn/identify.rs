@@ -1,4 +1,4 @@
-//! Who it is: out of memory where the operator accepts it, from a replica or the primary of D1 else.
+//! Identification: out of memory where the operator accepts it, from a replica or the primary of D1 else.
 
 use futures_util::future::join;
 
@@ -9,20 +9,21 @@ use crate::accounts::Database;
 use crate::authz::{Caller, Grants, Resource};
 use crate::error::{Rejection, Result};
 
-/// What is asked for, beside who it is.
+/// The things that are asked for beside the identity.
 pub struct Wanted<'a> {
     /// The resources whose grants are wanted.
     pub resources: &'a [Resource],
-    /// Whether this is all that D1 is asked about the request, so that a replica may answer.
+    /// True if this is all that D1 is asked about the request, so that a replica may answer.
     pub is_all: bool,
-    /// Whether an answer of D1 that is still good will do (`AUTH_CACHE_TTL_SECONDS`).
+    /// True if an answer of D1 that is still good will do (`AUTH_CACHE_TTL_SECONDS`).
     pub may_be_remembered: bool,
-    /// Whether the caller is let through by what D1 says, as far as it is known by now.
+    /// True if the caller is let through by what D1 says, as far as it is known by now.
     pub suffices: &'a dyn Fn(&Caller, &Grants) -> bool,
 }
 
 impl<D: Database> Authenticator<'_, D> {
-    /// Who it is, with the grants on the wanted resources: one statement, or none where D1's last answer is still good.
+    /// Identifies the caller, with the grants on the wanted resources: one statement, or none where D1's last answer is
+    /// still good.
     ///
     /// `meanwhile` runs beside the statement where this isolate has verified the login before, with what D1 said last.
     /// Nothing can be allowed by that.

@@ -28,7 +28,7 @@ pub fn policy(config: &Config) -> LockoutPolicy {
     LockoutPolicy { per_pair: tries, per_name: tries * 5, per_address: tries * 10 }
 }
 
-/// What a try counts against. Nobody can read a name or a password out of it: each is hashed under `SECRET_KEY`, or
+/// Returns the keys that a try counts against. Nobody can read a name or a password out of it: each is hashed under `SECRET_KEY`, or
 /// without one the name by SHA-256 and the password under the random key of this isolate, which alone knows it again.
 pub fn attempt(
     credentials: &Credentials,

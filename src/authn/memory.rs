@@ -1,4 +1,4 @@
-//! What an isolate remembers of sign-ins.
+//! The memory of an isolate for sign-ins.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,13 +23,13 @@ pub struct AccessKeys {
     pub under_way: u32,
 }
 
-/// What an isolate remembers of sign-ins. Nothing here can allow what the directory would refuse.
+/// The memory of an isolate for sign-ins. Nothing here can allow what the directory would refuse.
 pub struct SignIns {
     /// Credentials that matched.
     pub verified: RefCell<AuthCache>,
     /// The keys of the Access team.
     pub access_keys: RefCell<AccessKeys>,
-    /// Whether the users table is known to hold somebody.
+    /// True if the users table is known to hold somebody.
     pub has_users: Cell<bool>,
     /// The method of most stored hashes, which is what an unknown name is made to cost, and when D1 told it.
     common_method: Cell<(Option<Method>, u64)>,
@@ -78,7 +78,7 @@ impl SignIns {
         self.hashes.set((self.hashes() + 1, Some(method)));
     }
 
-    /// How many password hashes were computed.
+    /// Returns the number of password hashes that were computed.
     pub fn hashes(&self) -> u64 {
         self.hashes.get().0
     }

@@ -1,4 +1,4 @@
-//! Who asks: credentials, password hashes, and what this isolate has verified already.
+//! Authentication: credentials, passwords, and the logins that this isolate has verified already.
 
 pub mod access_jwt;
 pub mod auth_cache;
@@ -46,7 +46,7 @@ const USE_NOTED_EVERY: i64 = 3600;
 
 /// A verified login, as D1 knows it.
 pub struct SignedIn {
-    /// Whose it is.
+    /// The user.
     pub caller: Caller,
     /// The grants on the wanted resources.
     pub grants: Grants,
@@ -68,9 +68,9 @@ pub struct Authenticator<'a, D> {
     pub config: &'a Config,
     /// Users and their tokens.
     pub accounts: &'a Accounts<D>,
-    /// What the platform does for a sign-in.
+    /// The platform.
     pub platform: &'a dyn Platform,
-    /// What this isolate remembers of sign-ins.
+    /// The memory of this isolate.
     pub memory: &'a SignIns,
     /// Seconds since 1970.
     pub now: u64,
@@ -255,7 +255,7 @@ impl<D: Database> Authenticator<'_, D> {
         if (self.random)(&mut nonce) { Ok(nonce) } else { Err(failed()) }
     }
 
-    /// Whether it is the password. The one that everybody knows is none (CVE-2026-2635), but is hashed like any other.
+    /// Returns true if it is the password. The one that everybody knows is none (CVE-2026-2635), but is hashed like any other.
     fn accepts(&self, credentials: &Credentials, stored: &PasswordHash) -> bool {
         let is_default = credentials.password.expose() == DEFAULT_PASSWORD;
         self.verifies(&credentials.password, stored) && (!is_default || self.config.allow_default_password)
@@ -273,7 +273,7 @@ impl<D> Authenticator<'_, D> {
         self.memory.verified.borrow_mut().invalidate();
     }
 
-    /// Whether a stored hash is of this password. One that cannot be computed costs what an unknown name does.
+    /// Returns true if a stored hash is of this password. One that cannot be computed costs what an unknown name does.
     pub fn verifies(&self, password: &Secret, stored: &PasswordHash) -> bool {
         let Some(method) = stored.method() else {
             self.hash_dummy(password);

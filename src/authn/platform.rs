@@ -1,4 +1,4 @@
-//! What the platform knows or does for a sign-in: one door, so that tests can stand in for it.
+//! The platform, as far as a sign-in needs it: one door, so that tests can stand in for it.
 
 use futures_util::future::LocalBoxFuture;
 
@@ -9,9 +9,9 @@ use crate::password::{ScryptFn, portable_scrypt};
 pub trait Platform {
     /// The key document of an Access team; `None` if it cannot be had.
     fn access_keys<'a>(&'a self, team_domain: &'a str) -> LocalBoxFuture<'a, Option<Vec<u8>>>;
-    /// Whether a signature by RSASSA-PKCS1-v1_5 with SHA-256 is right (RFC 7518, 3.3).
+    /// Returns true if a signature by RSASSA-PKCS1-v1_5 with SHA-256 is right (RFC 7518, 3.3).
     fn verifies<'a>(&'a self, key: &'a RsaKey, signed: &'a [u8], signature: &'a [u8]) -> LocalBoxFuture<'a, bool>;
-    /// Whether the rate limit, where one is bound, lets an address try another password.
+    /// Returns true if the rate limit, where one is bound, lets an address try another password.
     fn admits<'a>(&'a self, address: &'a str) -> LocalBoxFuture<'a, bool>;
     /// The scrypt to compute password hashes with.
     fn scrypt(&self) -> ScryptFn {

@@ -29,7 +29,7 @@ mod tests;
 /// The one algorithm, which is also the scheme of the Authorization header.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What the credential scope ends with.
+/// The end of a credential scope.
 const TERMINATOR: &str = "aws4_request";
 
 /// The service that MLflow's client signs for: API Gateway's.
@@ -85,7 +85,7 @@ pub enum SignatureError {
     Query,
 }
 
-/// What is signed: the request as it came, with the path and the query of the public URL that the client used.
+/// The signed request as it came, with the path and the query of the public URL that the client used.
 pub struct Signed<'a> {
     /// The method.
     pub method: Method,
@@ -148,12 +148,12 @@ impl Authorization {
         })
     }
 
-    /// Whose secret the signature is to be checked with: 1 to 128 letters, digits and `_`.
+    /// Returns the id of the access key whose secret checks the signature: 1 to 128 letters, digits and `_`.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// Whether the holder of `secret` signed this request within 15 minutes of `now` (Unix seconds), for the
+    /// Returns true if the holder of `secret` signed this request within 15 minutes of `now` (Unix seconds), for the
     /// service `execute-api` and any region. Takes the same time wherever a wrong signature differs.
     pub fn verify(&self, secret: &Secret, request: &Signed<'_>, now: u64) -> Result<(), SignatureError> {
         self.verify_for(SERVICE, secret, request, now)

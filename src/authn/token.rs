@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::password::to_hex;
 use crate::secret::Secret;
 
-/// What a token begins with.
+/// The beginning of every token.
 pub const PREFIX: &str = "mlea_";
 /// Random bytes.
 pub const BYTES: usize = 24;
@@ -39,7 +39,7 @@ impl Token {
         self.0.expose()
     }
 
-    /// What is stored of it: SHA-256, in hexadecimal.
+    /// Returns its SHA-256 in hexadecimal, which is all that is stored of it.
     pub fn hash(&self) -> String {
         to_hex(&Sha256::digest(self.expose().as_bytes()))
     }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use crate::error::{Rejection, Result};
 pub use permit::{Denial, Held, Permit, Permitted, Question, Reason, Requirement, decide, may_read};
 
-/// What a route wants to do to a resource.
+/// Something that can be done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
     /// See it.
@@ -72,7 +72,7 @@ impl Permission {
         }
     }
 
-    /// Whether the level holds the capability.
+    /// Returns true if the level holds the capability.
     pub fn allows(self, capability: Capability) -> bool {
         let least = match capability {
             Capability::Read => Self::Read,
@@ -84,7 +84,7 @@ impl Permission {
     }
 }
 
-/// What a grant can be about.
+/// A type of resource that can be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// An experiment, by its id.
@@ -168,7 +168,7 @@ impl Grants {
         self.0.iter().map(|(resource, level)| (resource, *level))
     }
 
-    /// Whether the directory was asked about all of these.
+    /// Returns true if the directory was asked about all of these.
     pub fn cover<'r>(&self, mut resources: impl Iterator<Item = &'r Resource>) -> bool {
         resources.all(|resource| self.0.contains_key(resource))
     }
@@ -187,20 +187,20 @@ impl FromIterator<(Resource, Option<Permission>)> for Grants {
     }
 }
 
-/// Who asks, verified.
+/// The verified caller.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Row of the users table.
     pub id: i64,
     /// The name.
     pub username: String,
-    /// Whether every check passes.
+    /// True if every check passes.
     pub is_admin: bool,
-    /// How.
+    /// The way in which the caller signed in.
     pub sign_in: SignIn,
 }
 
-/// How a caller signed in.
+/// A way to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
     /// With the password.
@@ -216,7 +216,7 @@ pub enum SignIn {
 }
 
 impl SignIn {
-    /// Whether it is strong enough to change users, or the grants of others, and to make credentials. A token lies about
+    /// Returns true if it is strong enough to change users, or the grants of others, and to make credentials. A token lies about
     /// in files and environments: a leaked one must not outlive itself by what it has made.
     pub fn may_administer(self) -> bool {
         match self {

@@ -30,7 +30,7 @@ use std::fmt;
 use super::{Caller, Capability, Grants, Permission, Resource, SignIn};
 use crate::error::Rejection;
 
-/// What a route needs of the caller, with the resources that this request names.
+/// The requirement of a route, with the resources that this request names.
 #[derive(Debug)]
 pub enum Requirement<'a> {
     /// Nothing, not even a login.
@@ -45,14 +45,14 @@ pub enum Requirement<'a> {
     All(&'a [(Capability, Vec<Resource>)]),
 }
 
-/// What is asked: may this be done?
+/// The question that is decided: may this be done?
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// What the route needs.
+    /// The requirement of the route.
     pub requirement: Requirement<'a>,
-    /// Whether the request changes nothing.
+    /// True if the request changes nothing.
     pub reads: bool,
-    /// Whether it changes users or the grants of others, or makes credentials.
+    /// True if it changes users or the grants of others, or makes credentials.
     pub administers: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct Permit {
     reason: Reason,
 }
 
-/// What a permit was given for.
+/// The reason of a permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Nobody has to log in for it.
@@ -81,7 +81,7 @@ pub enum Reason {
 /// The level that decided about a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// On what.
+    /// The resource.
     pub resource: Resource,
     /// The level of the grant, or the default one.
     pub level: Permission,
@@ -93,7 +93,7 @@ impl Permit {
         self.username.as_deref()
     }
 
-    /// Whether it was given to an administrator.
+    /// Returns true if it was given to an administrator.
     pub fn is_administrators(&self) -> bool {
         self.reason == Reason::Administrator
     }
@@ -147,9 +147,9 @@ pub enum Denial {
     TooLow {
         /// Row of the users table.
         user: i64,
-        /// What was needed.
+        /// The capability that was needed.
         needed: Capability,
-        /// What is held.
+        /// The level that is held.
         held: Held,
     },
 }
@@ -230,7 +230,7 @@ fn held(
     .collect()
 }
 
-/// Whether a row of a list may be shown: each resource that it is about must be readable, and there must be one.
+/// Returns true if a row of a list may be shown: each resource that it is about must be readable, and there must be one.
 pub fn may_read(resources: &[Resource], grants: &Grants, default: Permission) -> bool {
     !resources.is_empty() && resources.iter().all(|it| grants.level(it, default).allows(Capability::Read))
 }

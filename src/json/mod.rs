@@ -38,7 +38,7 @@ pub struct JsonError {
     offset: usize,
 }
 
-/// What of a text is built.
+/// The part of a text that is built.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted<'a> {
     /// All of it.
@@ -66,7 +66,7 @@ impl Wanted<'_> {
         if is_whole { Self::All } else { Self::Nothing }
     }
 
-    /// What is wanted of the value under a key.
+    /// Returns the part that is wanted of the value under a key.
     fn under(self, key: &str) -> Self {
         let Self::Fields(names) = self else { return self };
         let is_key = |name: &str| key == name || is_camel_case(key, name);
@@ -196,7 +196,7 @@ fn camel_case(name: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// Whether a key is the JSON name of this field.
+/// Returns true if a key is the JSON name of this field.
 pub(crate) fn is_camel_case(key: &str, name: &str) -> bool {
     key.len() <= name.len() && camel_case(name).eq(key.chars())
 }

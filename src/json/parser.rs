@@ -98,7 +98,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Whether the next byte is this one, which is then behind us.
+    /// Returns true if the next byte is this one, which is then behind us.
     pub fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);

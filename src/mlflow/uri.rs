@@ -183,7 +183,7 @@ fn split_scheme(text: &str) -> Result<Option<(&str, &str)>, UriError> {
     Ok(Some((scheme, rest)))
 }
 
-/// What follows the one slash that MLflow's own schemes have in the place of an authority.
+/// Returns the rest behind the one slash that MLflow's own schemes have in the place of an authority.
 fn rooted(rest: &str) -> Result<&str, UriError> {
     match rest.strip_prefix('/') {
         Some(path) if !path.starts_with('/') && !path.is_empty() => Ok(path),

@@ -14,22 +14,22 @@ use crate::upstream::Origin;
 pub struct Authorizer<'a, D, O: Origin> {
     /// Users and grants.
     pub accounts: &'a Accounts<D>,
-    /// What a request is about.
+    /// The owners of children.
     pub owners: &'a Owners<'a, O>,
 }
 
-/// Who asks, and with what.
+/// A caller with everything that is known about the request.
 pub struct Asker<'a> {
     /// The user.
     pub caller: &'a Caller,
     /// The grants on everything that was known to be asked for.
     pub grants: Grants,
-    /// What the row required of this request.
+    /// The access that the row requires of this request.
     pub targets: Result<Targets>,
 }
 
 impl<O: Origin> Owners<'_, O> {
-    /// Whether these grants are enough for what is known to be asked for.
+    /// Returns true if these grants are enough for what is known to be asked for.
     pub fn known_requirements_met(&self, targets: &Targets, caller: &Caller, grants: &Grants) -> bool {
         let default = self.config.default_permission;
         let may = |(access, resource): (&RequiredAccess, Option<&Resource>)| {
@@ -39,7 +39,7 @@ impl<O: Origin> Owners<'_, O> {
     }
 }
 
-/// Whether the experiment is still unknown, so that only the answer tells it. A HEAD has no answer to read.
+/// Returns true if the experiment is still unknown, so that only the answer tells it. A HEAD has no answer to read.
 pub fn only_the_answer_tells<S>(call: &Call<S>, targets: &Targets) -> bool {
     call.method != Method::Head && !targets.are_known()
 }
@@ -71,7 +71,7 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
         }
     }
 
-    /// Every access must be met; those whose experiment is unknown cost look-ups and a second statement.
+    /// Gives a permit if every required access is held. Unknown experiments cost look-ups and a second statement.
     pub async fn all(
         &self,
         call: &Call<O::Stream>,
@@ -138,7 +138,7 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
     }
 }
 
-/// Whether a row whose ids may all be missing says enough about a request that has none of them: the answer is narrowed.
+/// Returns true if a row whose ids may all be missing says enough about a request that has none of them: the answer is narrowed.
 fn may_name_nothing(route: &Route) -> bool {
     match route.answer {
         Answer::FilterRows(_) | Answer::GraphQl | Answer::RestrictIds => true,

@@ -22,14 +22,14 @@ use crate::routes::ChildKind;
 use crate::upstream::proxy::Proxy;
 use crate::upstream::{Origin, bad_upstream_response, collect};
 
-/// What a request needs beside look-ups: D1, the data centre's cache, the origin.
+/// Subrequests beside look-ups: D1, the data centre's cache, the origin.
 const OTHER_SUBREQUESTS: u32 = 10;
 /// With more look-ups than this the data centre's cache is left aside.
 pub const MOST_CACHED: usize = 5;
 /// Look-ups on their way at the same time: a Worker has six connections.
 const AT_ONCE: usize = 6;
 
-/// What a part belongs to.
+/// The owner of a child.
 #[derive(Clone, Debug)]
 pub struct Parent {
     /// The experiment; a dataset may have several.
@@ -38,7 +38,7 @@ pub struct Parent {
     pub artifact_uri: String,
 }
 
-/// How the origin is asked for a part: the target up to its id and behind it, where the answer holds the object, and
+/// A question to the origin for a child: the target up to its id and behind it, where the answer holds the object, and
 /// where in that the experiment is named.
 type Question = (ChildKind, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
@@ -59,7 +59,7 @@ const QUESTIONS: &[Question] = &[
     (ChildKind::PromptOptimizationJob, "/api/3.0/mlflow/prompt-optimization/jobs/",          "",                &["job"],                 ID),
 ];
 
-/// Whether it stays where it is for as long as it exists. A dataset may be added to experiments, and MLflow moves a
+/// Returns true if it stays where it is for as long as it exists. A dataset may be added to experiments, and MLflow moves a
 /// trace that is started again under the same id.
 pub fn is_immutable(part: ChildKind) -> bool {
     !matches!(part, ChildKind::Dataset | ChildKind::Trace)
@@ -89,24 +89,24 @@ impl Weigh for Parent {
     }
 }
 
-/// The required of a request, and what each is about, which is looked at once.
+/// The access that a request requires, and the resource of each, which is looked at once.
 pub struct Targets {
     required: Vec<RequiredAccess>,
     known: Vec<OnceCell<Resource>>,
 }
 
 impl Targets {
-    /// Each access, with the resource that it is about if that is known.
+    /// Iterates over the required access, each with its resource if that is known.
     pub fn iter(&self) -> impl Iterator<Item = (&RequiredAccess, Option<&Resource>)> {
         self.required.iter().zip(self.known.iter().map(OnceCell::get))
     }
 
-    /// The required.
+    /// Returns the required access.
     pub fn required(&self) -> &[RequiredAccess] {
         &self.required
     }
 
-    /// Whether no look-up is needed.
+    /// Returns true if no look-up is needed.
     pub fn are_known(&self) -> bool {
         self.iter().all(|(_, resource)| resource.is_some())
     }
@@ -118,12 +118,12 @@ pub struct Owners<'a, O: Origin> {
     pub proxy: &'a Proxy<'a, O>,
     /// The operator's configuration.
     pub config: &'a Config,
-    /// What this isolate remembers.
+    /// The memory of this isolate.
     pub parents: &'a Parents,
 }
 
 impl<O: Origin> Owners<'_, O> {
-    /// What these required are about, as far as no look-up is needed to know it.
+    /// Returns the resources that the required access is about, as far as no look-up is needed to know them.
     pub fn targets(&self, required: Vec<RequiredAccess>) -> Targets {
         let known = required.iter().map(|access| self.known(&access.subject).map_or(OnceCell::new(), OnceCell::from));
         Targets { known: known.collect(), required }
@@ -301,7 +301,7 @@ impl<O: Origin> Owners<'_, O> {
         Ok(None)
     }
 
-    /// What the data centre remembers; only what this gate wrote is read.
+    /// Returns the fact that the data centre has, which only this gate writes.
     async fn cached_parent(&self, part: ChildKind, id: &str) -> Option<Parent> {
         let fact = self.proxy.origin.cached_parent(&cache_key(part, id)).await?;
         parent_in(&Json::parse(&fact).ok()?, ID).ok().filter(|parent| parent.experiments.len() == 1)
@@ -357,7 +357,7 @@ fn cache_key(part: ChildKind, id: &str) -> String {
     format!("{part:?}/{id}")
 }
 
-/// What the data centre is given to remember: the part of an answer that [`parent_in`] reads.
+/// Returns the fact that the data centre is given: the part of an answer that [`parent_in`] reads.
 fn fact(object: &Json) -> String {
     let mut fact = Json::Object(Vec::new());
     for name in ["experiment_id", "artifact_uri"] {
@@ -373,7 +373,7 @@ fn parent_in(object: &Json, experiment: &[&str]) -> Result<Parent> {
     Ok(Parent { experiments: experiments_in(object, experiment)?, artifact_uri: uri.to_owned() })
 }
 
-/// What does not exist is refused like what is forbidden: no oracle.
+/// Refuses a resource that does not exist like one that is forbidden: no oracle.
 fn not_found(subject: &ResourceRef) -> Rejection {
     Rejection::denied(format!("{subject:?} does not exist"))
 }

@@ -24,7 +24,8 @@ impl<O: Origin> Owners<'_, O> {
         self.prefetch_owners(call, targets, caller).await;
     }
 
-    /// What fails is asked for again by the decision, and is a rejection then.
+    /// Prefetches the experiment of each child that the request names. Errors are ignored: the decision repeats the look-up and
+    /// fails on them.
     async fn prefetch_owners(&self, call: &Call<O::Stream>, targets: &Targets, caller: &Caller) {
         let is_in_vain = caller.is_admin || (caller.sign_in == SignIn::ReadOnlyToken && !call.reads());
         if is_in_vain || is_by_response(call) {
@@ -51,7 +52,7 @@ fn is_by_response<S>(call: &Call<S>) -> bool {
     call.row.is_some_and(|row| matches!(row.answer, Answer::ByResponse(_)))
 }
 
-/// Whether it only reads, and goes to the origin as it is.
+/// Returns true if it only reads, and goes to the origin as it is.
 fn is_plain_read<S>(call: &Call<S>) -> bool {
     let goes_as_it_is = |row: &Route| matches!(row.requires, Requires::All(_)) && row.is_decided_at_once();
     call.method.is_safe() && call.row.is_some_and(|row| goes_as_it_is(row) && row.reads())

@@ -37,7 +37,7 @@ const MOST_IDS: usize = 1000;
 /// Bytes that the variables of a document may put into it, however often it names them.
 const MOST_COPIED: usize = 256 * 1024;
 
-/// What a root field reads, and the keys of its `input` that say it.
+/// The things that a root field reads, and the keys of its `input` that name them.
 enum Reads {
     Experiments(&'static [&'static str]),
     Runs(&'static [&'static str]),
@@ -68,7 +68,7 @@ fn known(name: &str) -> Option<&'static Reads> {
 pub struct Document {
     /// The fields of its operation.
     pub roots: Vec<Root>,
-    /// Whether model versions are among what it selects, at any depth.
+    /// True if model versions are among what it selects, at any depth.
     pub has_model_versions: bool,
     /// True if every root field is known to change nothing. MLflow declares some searches as mutations.
     pub reads: bool,
@@ -80,7 +80,7 @@ pub struct Document {
 pub struct Root {
     /// The key of its answer.
     pub key: String,
-    /// What its caller needs.
+    /// The access that its caller needs.
     pub required: Vec<RequiredAccess>,
     /// True for a search for model versions that wants a page.
     pub is_paged: bool,
@@ -312,7 +312,7 @@ fn id(value: &Json) -> Result<String> {
 #[derive(Default)]
 struct Inputs {
     variables: BTreeMap<String, Json>,
-    /// What was copied out of them so far. A variable that a list names a thousand times is copied as often.
+    /// Ids that were copied out of them so far. A variable that a list names a thousand times is copied as often.
     copied: Cell<usize>,
 }
 

@@ -59,7 +59,7 @@ pub fn not_text(name: &str) -> Rejection {
     Rejection::invalid(format!("Invalid value for parameter '{name}': a string is expected."))
 }
 
-/// What `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
+/// Returns the resource that `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
 pub(super) fn granted<S>(call: &Call<S>, id: &str) -> Result<ResourceRef> {
     let kind = kind(&text(call, "resource_type")?)?;
     if id == "*" {

@@ -69,7 +69,7 @@ impl Target {
         self.found.as_ref()?.row(self.method)
     }
 
-    /// Whether nobody has to log in for it.
+    /// Returns true if nobody has to log in for it.
     pub fn is_public(&self) -> bool {
         self.row().is_some_and(|row| matches!(row.requires, Requires::Public))
     }
@@ -220,7 +220,7 @@ pub enum Unreadable {
 }
 
 impl<S> Call<S> {
-    /// Whether it changes nothing.
+    /// Returns true if it changes nothing.
     pub fn reads(&self) -> bool {
         match self.row {
             Some(row) if row.body == Body::GraphQl => self.document().is_ok_and(|document| document.reads),
@@ -243,12 +243,12 @@ impl<S> Call<S> {
         !self.has_spans() && matches!(&self.payload, Payload::Json(bytes, Ok(_)) if !bytes.is_empty())
     }
 
-    /// Whether what goes to the origin are spans in OTLP, unpacked.
+    /// Returns true if what goes to the origin are spans in OTLP, unpacked.
     pub fn has_spans(&self) -> bool {
         self.row.is_some_and(|row| row.body == Body::Otlp)
     }
 
-    /// Whether the path is one of those that are answered here.
+    /// Returns true if the path is one of those that are answered here.
     pub fn is_ours(&self) -> bool {
         self.found.as_ref().is_some_and(RouteMatch::is_ours)
     }
@@ -293,7 +293,7 @@ impl<S> Call<S> {
     }
 }
 
-/// Whether nothing of the body has to be known.
+/// Returns true if nothing of the body has to be known.
 fn is_passed_on(row: Option<&Route>) -> bool {
     match row.map_or(Body::Stream, |row| row.body) {
         Body::None | Body::Stream => true,

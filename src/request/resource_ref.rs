@@ -1,4 +1,4 @@
-//! What a request is about.
+//! The things that a request is about.
 
 use super::Call;
 use super::path::canonical_artifact;
@@ -11,20 +11,20 @@ use crate::routes::{Body, ChildKind, ValueKind};
 /// A capability on something.
 #[derive(Clone, Debug)]
 pub struct RequiredAccess {
-    /// What is to be done.
+    /// The capability that is needed.
     pub capability: Capability,
     /// To what.
     pub subject: ResourceRef,
 }
 
-/// What a request is about.
+/// Something that a request is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceRef {
     /// A resource that can be looked at right away.
     Known(Resource),
     /// The experiment of this name, whose id only the origin knows.
     ExperimentByName(String),
-    /// What the part of this id belongs to.
+    /// The experiments that the child of this id belongs to.
     Child(ChildKind, String),
     /// The same if it exists; if not it is nobody's yet.
     ChildIfExists(ChildKind, String),
@@ -52,7 +52,7 @@ const TAGS_OF_MLFLOW: &[&str] =
     &["mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation"];
 
 impl<S> Call<S> {
-    /// Everything that the row required, field by field, as what it is about.
+    /// Returns the access that the row requires, field by field.
     pub fn required_access(&self) -> Result<Vec<RequiredAccess>> {
         let Some(route) = self.row else { return Ok(Vec::new()) };
         if route.body == Body::GraphQl {
@@ -102,7 +102,7 @@ impl<S> Call<S> {
         }))
     }
 
-    /// What a source points at: a run, a model, a prompt, or a path of the proxied store. Any other place counts only as
+    /// Reads a source, which points at a run, a model, a prompt, or a path of the proxied store. Any other place counts only as
     /// part of the artifacts of the run or logged model that the request names beside it.
     fn source(&self, source: String) -> Result<Option<ResourceRef>> {
         Ok(Some(match source_uri(&source)? {
@@ -157,7 +157,7 @@ fn is_configuration_without_gateway(text: &str) -> bool {
     matches!(Json::parse(text.as_bytes()), Ok(json @ Json::Object(_)) if !mentions(&json))
 }
 
-/// What a path of the proxied artifact store belongs to: the experiment that it begins with (MLflow 3.17 puts those
+/// Finds the owner of a path in the proxied artifact store: the experiment that it begins with (MLflow 3.17 puts those
 /// of other workspaces under `workspaces/<name>/`), or else the run or logged model whose folder it lies in, as under
 /// an artifact location of an experiment's own.
 fn in_store(path: &str) -> Result<ResourceRef> {

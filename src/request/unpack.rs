@@ -64,7 +64,7 @@ enum Fault {
 
 type Unpacked<T> = std::result::Result<T, Fault>;
 
-/// What a stream unpacks to, if nothing is behind it.
+/// Unpacks a stream; `None` if anything is behind it.
 fn whole(inflated: Unpacked<(Vec<u8>, &[u8])>) -> Unpacked<Vec<u8>> {
     let (unpacked, rest) = inflated?;
     if rest.is_empty() { Ok(unpacked) } else { Err(Fault::Broken) }

@@ -1,4 +1,4 @@
-//! What an answer of the origin implies for the grants.
+//! Grants that follow from an answer of the origin.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use crate::routes::GrantEffect;
 use crate::upstream::proxy::Withheld;
 use crate::upstream::{Origin, bad_upstream_response};
 
-/// How often a write to the directory is tried after the origin has acted.
+/// Tries of a write to the directory after the origin has acted.
 const TRIES: usize = 3;
 
 impl<D: Database, O: Origin> Responder<'_, D, O> {

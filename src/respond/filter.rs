@@ -474,7 +474,7 @@ fn put_paging<S>(call: &mut Call<S>, token: Option<&str>, size: Option<usize>, i
     }
 }
 
-/// What a page token is good for: this caller, this route and these parameters, in whatever order. The search has lost
+/// Returns the binding of a page token: this caller, this route and these parameters, in whatever order. The search has lost
 /// its paging already.
 fn context<S>(call: &Call<S>, caller: &Caller) -> String {
     let route = call.row.map(|row| row.path).unwrap_or_default();

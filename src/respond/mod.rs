@@ -1,4 +1,4 @@
-//! What an answer needs before it leaves: nothing, a decision on what it says, fewer rows, a record of what it did.
+//! The way of an answer before it leaves: as it is, decided on its content, with fewer rows, or recorded.
 
 pub mod by_response;
 pub mod effects;
@@ -30,11 +30,11 @@ pub struct Responder<'a, D, O: Origin> {
     pub accounts: &'a Accounts<D>,
     /// The way to the origin.
     pub proxy: &'a Proxy<'a, O>,
-    /// What a request is about.
+    /// The owners of children.
     pub owners: &'a Owners<'a, O>,
     /// Permits.
     pub authorizer: &'a Authorizer<'a, D, O>,
-    /// What is answered here.
+    /// The endpoints that are answered here.
     pub admin: &'a Admin<'a, D>,
     /// Fills a buffer with random bytes; `false` if the platform has none.
     pub random: fn(&mut [u8]) -> bool,
@@ -79,7 +79,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
     }
 
-    /// What the request says is enough to decide it; then the row says what is done.
+    /// Decides by the request alone, and does what the row says.
     async fn decided_by_request(
         &self,
         route: &Route,
@@ -122,7 +122,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         self.decided_by_request(route, call, asker).await
     }
 
-    /// What the table does not know is for administrators; a path that is ours is never forwarded.
+    /// Answers a request that no row covers: for administrators; a path that is ours is never forwarded.
     async fn without_row(&self, mut call: Call<O::Stream>, caller: &Caller) -> Answered<O::Stream> {
         match call.method {
             Method::Options if call.is_ours() => {

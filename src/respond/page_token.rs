@@ -48,7 +48,7 @@ pub struct Position {
     pub cursor: Cursor,
 }
 
-/// What a token is bound to.
+/// The search that a token is bound to.
 pub struct Binding<'a> {
     /// The operator's secret.
     pub key: &'a Secret,

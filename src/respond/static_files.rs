@@ -21,9 +21,9 @@ use crate::upstream::Origin;
 const LONGEST: u64 = 32 * 1024 * 1024;
 /// The digits of the shortest hash that MLflow's builds put into a name.
 const HASH_DIGITS: usize = 8;
-/// What a cache answers by itself: 304 (RFC 9110, 13.1.2 and 13.1.3).
+/// Conditions that a cache answers by itself, with 304 (RFC 9110, 13.1.2 and 13.1.3).
 const ANSWERED_BY_CACHE: &[&str] = &["if-none-match", "if-modified-since"];
-/// What only the origin answers: a part, or a comparison that the cache does not make (RFC 9110, 13.1 and 14.2).
+/// Fields that only the origin answers: a part, or a comparison that the cache does not make (RFC 9110, 13.1 and 14.2).
 const LEFT_TO_ORIGIN: &[&str] = &["range", "if-range", "if-match", "if-unmodified-since"];
 
 impl<D: Database, O: Origin> Responder<'_, D, O> {
@@ -49,12 +49,12 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     }
 }
 
-/// Whether the cache may answer at all. A query is left to the origin, or anybody could fill the cache with one file.
+/// Returns true if the cache may answer at all. A query is left to the origin, or anybody could fill the cache with one file.
 fn may_ask_cache(path: &str, query: &str, headers: &Headers) -> bool {
     has_hash(path) && query.is_empty() && !has_any(headers, LEFT_TO_ORIGIN)
 }
 
-/// Whether the name of the file holds a hash: `main.c2f5f8d4.js`, `openai.3e7b9debf12f01f00ace85a933d4d156.svg`.
+/// Returns true if the name of the file holds a hash: `main.c2f5f8d4.js`, `openai.3e7b9debf12f01f00ace85a933d4d156.svg`.
 fn has_hash(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_hash = |part: &str| {
@@ -63,7 +63,7 @@ fn has_hash(path: &str) -> bool {
     name.split('.').skip(1).any(is_hash)
 }
 
-/// Whether everybody may get this answer of the origin, for a while: a whole one, which its Cache-Control calls public
+/// Returns true if everybody may get this answer of the origin, for a while: a whole one, which its Cache-Control calls public
 /// and fresh (RFC 9111, 3.5 and 5.2.2), which sets no cookie and has one form only. By `Vary: Origin` it has one, since
 /// no Origin is sent.
 pub fn may_be_kept(status: u16, headers: &Headers) -> bool {
@@ -90,7 +90,7 @@ fn tokens(headers: &Headers, name: &str) -> Vec<String> {
     fields.flat_map(|(_, value)| value.split(',')).map(|token| token.trim().to_ascii_lowercase()).collect()
 }
 
-/// The fields of a request that is nobody's. Unpacked, since a client may not be able to unpack what another one can;
+/// The headers of an anonymous request. Unpacked, since a client may not be able to unpack what another one can;
 /// Cloudflare packs on its way out.
 fn in_nobodys_name() -> Headers {
     [("Accept-Encoding", "identity")].into_iter().collect()

@@ -4,7 +4,7 @@
 use super::words::*;
 
 const NO_ROWS: Answer = EmptyUnlessAdmin("{}");
-/// What MLflow itself answers where no deployments server is configured.
+/// The answer of MLflow itself where no deployments server is configured.
 const NO_DEPLOYMENTS: Answer = EmptyUnlessAdmin(r#"{"endpoints":[]}"#);
 const NO_SERVERS: Answer = EmptyUnlessAdmin(r#"{"mcp_servers":[],"next_page_token":null}"#);
 

@@ -38,16 +38,16 @@ pub struct Route {
     pub method: Method,
     /// The pattern of the canonical path.
     pub path: &'static str,
-    /// What the caller needs.
+    /// The requirement on the caller.
     pub requires: Requires,
-    /// How the body is read.
+    /// The reader of the body.
     pub body: Body,
-    /// What is done with the answer of the origin, or that it is given here.
+    /// The treatment of the answer.
     pub answer: Answer,
 }
 
 impl Route {
-    /// Whether it may change users or grants.
+    /// Returns true if it may change users or grants.
     pub fn writes_accounts(&self) -> bool {
         match self.answer {
             Answer::Effect(_) => true,
@@ -57,7 +57,7 @@ impl Route {
         }
     }
 
-    /// Whether who it is, and the grants on what the request names, are all that is asked about it.
+    /// Returns true if one D1 statement (caller and grants) is enough to decide the request.
     pub fn is_decided_at_once(&self) -> bool {
         let leaves_as_it_is = match self.answer {
             Answer::AsIs => self.body != Body::Otlp,
@@ -71,7 +71,7 @@ impl Route {
         }
     }
 
-    /// Whether it changes nothing: a GET, or a search by POST. A GraphQL request says so itself.
+    /// Returns true if it changes nothing: a GET, or a search by POST. A GraphQL request says so itself.
     pub fn reads(&self) -> bool {
         let only_reads = |claims: &[Access]| claims.iter().all(|claim| matches!(claim, Access::Read(_)));
         match self.requires {
@@ -83,7 +83,7 @@ impl Route {
         }
     }
 
-    /// Whether the gate reads the answer of the origin before anything of it leaves.
+    /// Returns true if the gate reads the answer of the origin before anything of it leaves.
     pub fn reads_answer(&self) -> bool {
         match self.answer {
             Answer::ByResponse(_) | Answer::RememberParent(..) | Answer::GraphQl => true,
@@ -113,7 +113,7 @@ impl Route {
     }
 }
 
-/// What a caller needs.
+/// A requirement on the caller.
 #[derive(Debug)]
 pub enum Requires {
     /// Nothing, not even a login.
@@ -126,11 +126,11 @@ pub enum Requires {
     Oneself(&'static str),
     /// Every one of these.
     All(&'static [Access]),
-    /// What each root field of the GraphQL document names.
+    /// Access to the things that each root field of the GraphQL document names.
     GraphQl,
 }
 
-/// How a body is read.
+/// A reader of bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// There is none: a GET, or a HEAD.
@@ -175,16 +175,16 @@ impl Access {
 /// A parameter that names something.
 #[derive(Debug)]
 pub struct Field {
-    /// What it names.
+    /// The kind of thing that it names.
     pub names: ValueKind,
     /// The parameter; more than one are aliases of each other. `a.b` is a field of an object, `a[].b` that of each
     /// item of a list, `a{}` the keys of a map; `X-…` is a header field.
     pub parameters: &'static [&'static str],
-    /// How often it may be there.
+    /// The number of times that it may be there.
     pub count: Cardinality,
 }
 
-/// What the value of a field is.
+/// The kind of thing that a value names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
     /// An experiment id.
@@ -218,7 +218,7 @@ pub enum ValueKind {
     Granted,
 }
 
-/// What belongs to an experiment. The room `owners` knows how to ask for it.
+/// A kind of thing that belongs to an experiment. The room `owners` knows how to ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // MLflow's own terms
 pub enum ChildKind {
@@ -233,7 +233,7 @@ pub enum ChildKind {
     PromptOptimizationJob,
 }
 
-/// How often a field may be there.
+/// The number of times that a field may be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cardinality {
     /// Exactly once.
@@ -246,7 +246,7 @@ pub enum Cardinality {
     EachOptional,
 }
 
-/// What is done with the answer to an allowed request.
+/// A treatment of the answer to an allowed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It goes out as it came from the origin.
@@ -262,7 +262,7 @@ pub enum Answer {
     FilterRows(ListResponse),
     /// The unreadable ones are left out of `experiment_ids` before the request is sent.
     RestrictIds,
-    /// What it did is recorded in the grants before it leaves.
+    /// Its effect is recorded in the grants before it leaves.
     Effect(GrantEffect),
     /// For everybody but administrators this, as if there were nothing; the origin is not asked.
     EmptyUnlessAdmin(&'static str),
@@ -279,13 +279,13 @@ pub struct ListResponse {
     pub rows: &'static str,
     /// The key of the id in a row.
     pub id: &'static str,
-    /// What the id names: an experiment, a registered model or a part of experiments.
+    /// The kind of thing that the id names: an experiment, a registered model or a part of experiments.
     pub names: ValueKind,
     /// True if it comes in pages (`max_results`, `page_token`).
     pub is_paged: bool,
 }
 
-/// What an answer of the origin implies for the grants.
+/// A change of grants that follows from an answer of the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantEffect {
     /// The creator gets MANAGE.
@@ -331,7 +331,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether it changes users or grants, or makes credentials: for that a token must have been made.
+    /// Returns true if it changes users or grants, or makes credentials: for that a token must have been made.
     pub fn administers(self) -> bool {
         use Endpoint::*;
         match self {
@@ -426,7 +426,7 @@ impl RouteMatch {
         self.rows.iter().copied().find(|row| row.method == method.decided_as())
     }
 
-    /// Whether this path is answered here.
+    /// Returns true if this path is answered here.
     pub fn is_ours(&self) -> bool {
         self.rows.iter().any(|row| row.endpoint().is_some())
     }

@@ -1,4 +1,4 @@
-//! What concerns the whole server: GraphQL, webhooks, jobs, the assistant, workspaces, demo data, telemetry.
+//! Routes of the whole server: GraphQL, webhooks, jobs, the assistant, workspaces, demo data, telemetry.
 
 use super::words::*;
 

@@ -44,7 +44,7 @@ impl From<OriginError> for Rejection {
     }
 }
 
-/// What will come from the origin.
+/// An answer of the origin that will come.
 pub type Answer<S> = LocalBoxFuture<'static, std::result::Result<Response<S>, OriginError>>;
 
 /// The MLflow server. Redirects are not followed.
@@ -52,9 +52,9 @@ pub type Answer<S> = LocalBoxFuture<'static, std::result::Result<Response<S>, Or
 pub trait Origin {
     /// A body that has not been read.
     type Stream: ByteStream;
-    /// Sends a request at once, whether or not anybody waits for the answer, which is there as soon as it begins.
+    /// Starts the request immediately, even if the future is never polled. Resolves when the response headers arrive.
     fn send(&self, request: OriginRequest<Self::Stream>) -> Answer<Self::Stream>;
-    /// What the data centre remembers under a key of [`Origin::cache_parent`]; it may have forgotten.
+    /// Returns the fact that the data centre has under a key of [`Origin::cache_parent`]; it may have forgotten.
     async fn cached_parent(&self, key: &str) -> Option<Vec<u8>>;
     /// Lets the data centre remember a fact about the origin that never changes. Nobody waits for it.
     fn cache_parent(&self, key: &str, fact: Vec<u8>);

@@ -14,7 +14,7 @@ use crate::accounts::{Database, DatabaseError, Statement, Value};
 pub struct D1<'a> {
     /// Where the binding is.
     pub env: &'a Env,
-    /// Whether the nearest replica may answer; the primary otherwise.
+    /// True if the nearest replica may answer; the primary otherwise.
     pub at_replica: bool,
 }
 

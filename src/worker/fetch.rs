@@ -24,11 +24,11 @@ const PIECE: usize = 64 * 1024;
 /// A `ReadableStream` of the runtime. Handed over, no byte of it passes through wasm.
 pub struct JsStream {
     stream: web_sys::ReadableStream,
-    /// How many bytes the message says that it has: a hint, so that a short body is read in one step.
+    /// Length that the message gives: a hint, so that a short body is read in one step.
     length: Option<usize>,
     /// The answer whose body it is, with its header fields as they came.
     answer: Option<(web_sys::Response, Headers)>,
-    /// What reads it, once somebody does.
+    /// The reader, once somebody reads.
     reader: Option<Reader>,
 }
 
@@ -111,7 +111,7 @@ impl Reader {
 pub struct FetchOrigin<'a> {
     /// Scheme and host, maybe with a path; no slash at the end.
     pub base: &'a str,
-    /// How long an answer may take to begin; an upload that streams has no bound here.
+    /// Seconds that an answer may take to begin; an upload that streams has no bound here.
     pub timeout_seconds: u32,
     /// The fields of the client's request, in the runtime's form and in ours.
     pub client_fields: (web_sys::Headers, Headers),
@@ -194,7 +194,7 @@ impl FetchOrigin<'_> {
     }
 }
 
-/// What is left of a fetch that took too long ends with the request.
+/// Waits for an answer. The rest of a fetch that took too long ends with the request.
 async fn answer(promise: Promise, timeout_seconds: Option<u32>) -> Result<Response<JsStream>, OriginError> {
     let fetched = JsFuture::from(promise);
     let fetched = match timeout_seconds {

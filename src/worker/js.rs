@@ -20,7 +20,7 @@ pub fn write<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
     JSON::parse(&text)
 }
 
-/// What an error says.
+/// Returns the message of an error.
 pub fn told(error: &JsValue) -> String {
     match error.dyn_ref::<js_sys::Error>() {
         Some(error) => error.message().into(),

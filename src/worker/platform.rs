@@ -1,4 +1,4 @@
-//! What the runtime does for a sign-in: Access keys by fetch, RSA by WebCrypto, scrypt by Node's
+//! The runtime for a sign-in: Access keys by fetch, RSA by WebCrypto, scrypt by Node's
 //! crypto, the rate limit by its binding.
 
 use futures_util::future::LocalBoxFuture;

@@ -187,7 +187,7 @@ fn check(value: Value<'_>, depth: usize) -> Result<()> {
 #[derive(Clone, Copy)]
 struct Value<'a> {
     kind: Kind,
-    /// What it has, if it has a length.
+    /// Its bytes, if it has a length.
     bytes: &'a [u8],
     /// The same, if it is a string.
     text: &'a str,
