@@ -15,7 +15,7 @@ use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::request::query::Query;
 use mlflow_edge_auth::request::{Call, Payload, Target, shapes};
-use mlflow_edge_auth::routes::{self, Field, Requires, Route, TABLE, Answer as RouteAnswer};
+use mlflow_edge_auth::routes::{self, Answer as RouteAnswer, Field, Requires, Route, TABLE};
 use serde_json::Value;
 use support::{Bytes, World};
 

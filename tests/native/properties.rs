@@ -344,12 +344,14 @@ fn an_artifact_request_is_decided_on_the_experiment_that_mlflow_reads() {
         let target = format!("{api}/2.0/mlflow-artifacts/{route}{raw}");
         let answer = world.send(method, &target, &[("Authorization", &basic(ALICE))], None);
         let seen = world.mlflow.seen.borrow();
-        let Some(sent) = seen.first() else {
+        // a path such as x/r1/artifacts has the run asked for first
+        let mut forwarded = seen.iter().filter(|seen| seen.target.contains("/2.0/mlflow-artifacts/"));
+        let Some(sent) = forwarded.next() else {
             assert!(matches!(answer.status, 400 | 403 | 405), "{target:?} gives {}", answer.status);
             return;
         };
         allowed.set(allowed.get() + 1);
-        assert!(seen.len() == 1 && sent.method.as_str() == method);
+        assert!(forwarded.next().is_none() && sent.method.as_str() == method);
         if let Some(directory) = directory_of(method, &sent.target) {
             assert_eq!(directory, "1", "{target:?} was sent on as {:?}", sent.target);
         }
