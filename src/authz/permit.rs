@@ -9,8 +9,8 @@
 //! ```
 //!
 //! ```compile_fail,E0451
-//! use mlflow_edge_auth::authz::Permitted;
-//! let response = Permitted { value: "an answer", reason: todo!() };
+//! use mlflow_edge_auth::authz::{Permitted, Reason};
+//! let response = Permitted { value: "an answer", reason: Reason::Public };
 //! ```
 //!
 //! A new way to answer a route does not compile before every place has said what it means by it:

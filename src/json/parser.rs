@@ -185,12 +185,8 @@ impl<'a> Parser<'a> {
             if !wanted.is_nothing() {
                 items.push(item);
             }
-            self.space();
-            if self.eat(b']') {
+            if self.ends(b']')? {
                 return Ok(Json::List(items));
-            }
-            if !self.eat(b',') {
-                return self.fail("no comma between items");
             }
         }
     }
@@ -211,14 +207,24 @@ impl<'a> Parser<'a> {
             if !wanted.is_nothing() {
                 entries.push((key.into_owned(), value));
             }
-            self.space();
-            if self.eat(b'}') {
+            if self.ends(b'}')? {
                 self.close(first)?;
                 return Ok(Json::Object(entries));
             }
-            if !self.eat(b',') {
-                return self.fail("no comma between entries");
-            }
+        }
+    }
+
+    /// Reads what separates the items of a list or the entries of an object. Returns true at the end of it, which `bracket`
+    /// closes, and false behind a comma.
+    pub fn ends(&mut self, bracket: u8) -> Result<bool, JsonError> {
+        self.space();
+        if self.eat(bracket) {
+            return Ok(true);
+        }
+        match self.eat(b',') {
+            true => Ok(false),
+            false if bracket == b']' => self.fail("no comma between items"),
+            false => self.fail("no comma between entries"),
         }
     }
 

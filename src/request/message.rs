@@ -228,12 +228,8 @@ impl Reader<'_, '_> {
         loop {
             self.parser.space();
             self.member(message, wanted, at.inside(), &mut present, &mut entries)?;
-            self.parser.space();
-            if self.parser.eat(b'}') {
+            if self.parser.ends(b'}').map_err(Fault::Json)? {
                 break;
-            }
-            if !self.parser.eat(b',') {
-                return self.parser.fail("no comma between entries").map_err(Fault::Json);
             }
         }
         self.parser.close(first_key)?;
@@ -341,12 +337,8 @@ impl Reader<'_, '_> {
             if !wanted.is_nothing() {
                 items.push(seen.value);
             }
-            self.parser.space();
-            if self.parser.eat(b']') {
+            if self.parser.ends(b']').map_err(Fault::Json)? {
                 break;
-            }
-            if !self.parser.eat(b',') {
-                return self.parser.fail("no comma between items").map_err(Fault::Json);
             }
         }
         Ok(Seen { value: Json::List(items), has_unknown })
@@ -372,12 +364,8 @@ impl Reader<'_, '_> {
             if !wanted.is_nothing() {
                 entries.push((key.into_owned(), seen.value));
             }
-            self.parser.space();
-            if self.parser.eat(b'}') {
+            if self.parser.ends(b'}').map_err(Fault::Json)? {
                 break;
-            }
-            if !self.parser.eat(b',') {
-                return self.parser.fail("no comma between entries").map_err(Fault::Json);
             }
         }
         self.parser.close(first_key)?;

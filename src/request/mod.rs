@@ -1,6 +1,6 @@
 //! The canonical request: read once, refused where two readers could read it differently.
 //!
-//! What is decided on here is what is forwarded: path and query are written again from their decoded form, and a JSON
+//! The gate forwards the things that it decided on: path and query are written again from their decoded form, and a JSON
 //! body is read by the message that MLflow has for it and written for that message ([`message`]).
 
 pub mod graphql;

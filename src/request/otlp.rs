@@ -4,8 +4,8 @@
 //! the attribute `mlflow.traceRequestId`; an attribute `mlflow.traceTag.<key>` of a root span sets a tag, and so does an
 //! attribute of a resource (both 3.17). So all of these are read, in protobuf and in JSON.
 //!
-//! What was read is what is forwarded: a packed body goes on unpacked, and a body in which something can be read in two
-//! ways does not go on at all.
+//! The gate forwards the bytes that it read: a packed body goes on unpacked, and a body in which something can be read in
+//! two ways does not go on at all.
 
 mod json;
 mod protobuf;

@@ -5,7 +5,7 @@
 //! also for those whose name stays (`index.html`, `manifest.json`, `asset-manifest.json`, `favicon.ico`): these
 //! are asked for each time.
 //!
-//! What is kept for everybody is asked for in nobody's name. The origin then sees no header field of the client's, so
+//! A file that is kept for everybody is asked for anonymously. The origin then sees no header field of the client's, so
 //! that nobody can choose what the next one gets.
 
 use super::Responder;

@@ -1,10 +1,10 @@
 //! Scorers, evaluation, issues, review queues, label schemas and prompt optimization (MLflow 3.4 to 3.17).
 //! All of it belongs to an experiment. A scorer has no grants of its own here: its experiment decides.
 //!
-//! What has the server itself ask a model (`scorer/invoke`, `online-config`, `evaluate/invoke`, `issues/invoke`) spends the
-//! operator's keys, as the gateway does: for administrators, like the gateway.
+//! Routes that have the server itself ask a model (`scorer/invoke`, `online-config`, `evaluate/invoke`, `issues/invoke`)
+//! spend the operator's keys, as the gateway does: for administrators, like the gateway.
 //!
-//! Who may see or change a review queue is finer in MLflow 3.17 (its members, its owner). Here it takes EDIT to see
+//! MLflow 3.17 decides more finely on review queues (their members, their owner). Here it takes EDIT to see
 //! one and MANAGE to change it, which is never more than MLflow allows but for a queue that EDIT users list there too.
 
 use super::words::*;

@@ -1,4 +1,4 @@
-//! What was decided on is what is sent, and what is sent has a permit.
+//! The proxy sends what was decided on, and only with a permit.
 
 use std::cell::RefCell;
 

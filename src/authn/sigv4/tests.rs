@@ -70,7 +70,7 @@ enum Refused {
     LineFolding,
 }
 
-/// What the suite signs and the gate does not accept, with its reason.
+/// Returns the reason why the gate does not accept a request that the suite signs.
 fn refused(vector: &str) -> Option<Refused> {
     Some(match vector {
         "get-header-key-duplicate" | "get-header-value-order" => {
