@@ -36,11 +36,11 @@ pub async fn serve<D: Database, S>(
     call: &Call<S>,
     caller: &Caller,
 ) -> Result<Permitted<Response<S>>> {
-    let answer = answer(admin, endpoint, call, caller).await?;
+    let answer = answer(admin, endpoint, call, caller).await;
     if call.row.is_some_and(Route::writes_accounts) {
-        admin.authn.accounts_changed();
+        admin.authn.accounts_changed(); // also after an error: of a change whose answer was lost nobody knows
     }
-    Ok(permit.release(answer))
+    answer.map(|answer| permit.release(answer))
 }
 
 async fn answer<D: Database, S>(

@@ -40,8 +40,9 @@ pub fn attempt(
     let network = address.map(network);
     let name = credentials.username.as_str();
     let password = match (key, login) {
+        (Some(_), _) => digest(key, &["password", name, credentials.password.expose()]),
         (None, Some(login)) => to_hex(&login),
-        _ => digest(key, &["password", name, credentials.password.expose()]),
+        (None, None) => claim.clone(), // without any key it is not to be known again
     };
     Try {
         username: name.to_owned(),

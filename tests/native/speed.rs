@@ -244,6 +244,20 @@ fn an_answer_from_before_a_change_is_not_remembered() {
 }
 
 #[test]
+fn a_change_whose_answer_was_lost_is_effective_at_once_too() {
+    let world = remembering(&[]);
+    assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200);
+    assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200);
+    *world.database.fails_on.borrow_mut() = Some("UPDATE grants");
+    let revoke = r#"{"experiment_id":"1","username":"alice","permission":"NO_PERMISSIONS"}"#;
+    let update = "/api/2.0/mlflow/experiments/permissions/update";
+    assert_eq!(world.json("PATCH", ADMIN, update, revoke).status, 503);
+    *world.database.fails_on.borrow_mut() = None;
+    refuse(&world); // D1 had done it
+    assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 403);
+}
+
+#[test]
 fn the_endpoints_for_users_and_permissions_never_trust_what_is_remembered() {
     let world = remembering(&[]);
     let list = || world.get(ADMIN, "/api/2.0/mlflow/users/list");
