@@ -7,16 +7,39 @@ CREATE TABLE IF NOT EXISTS users (
   is_admin      INTEGER NOT NULL DEFAULT 0 CHECK (is_admin IN (0, 1))
 );
 
-CREATE TABLE IF NOT EXISTS grants (
-  user_id       INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-  resource_type TEXT    NOT NULL CHECK (resource_type IN ('experiment', 'registered_model')),
-  resource_id   TEXT    NOT NULL, -- experiment id, or name of the registered model
-  permission    TEXT    NOT NULL CHECK (permission IN ('NO_PERMISSIONS', 'READ', 'USE', 'EDIT', 'MANAGE')),
-  PRIMARY KEY (user_id, resource_type, resource_id)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS roles (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  name        TEXT    NOT NULL,
+  workspace   TEXT    NOT NULL,  -- only roles of 'default' decide about resources
+  description TEXT,
+  user_id     INTEGER REFERENCES users (id) ON DELETE CASCADE, -- of a user's own role; MLflow names it __user_<id>__
+  UNIQUE (workspace, name),
+  UNIQUE (user_id, workspace)
+);
+
+CREATE TABLE IF NOT EXISTS role_permissions (
+  id               INTEGER PRIMARY KEY AUTOINCREMENT,
+  role_id          INTEGER NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+  resource_type    TEXT    NOT NULL CHECK (resource_type IN ('assessment', 'experiment', 'gateway_endpoint',
+    'gateway_model_definition', 'gateway_secret', 'logged_model', 'mcp_server', 'mcp_server_version', 'prompt',
+    'prompt_version', 'registered_model', 'registered_model_version', 'review_queue', 'run', 'scorer', 'scorer_version',
+    'trace', 'workspace')),
+  resource_pattern TEXT    NOT NULL, -- an id or a name, or * for all
+  permission       TEXT    NOT NULL CHECK (permission IN ('DENY', 'NO_PERMISSIONS', 'READ', 'USE', 'EDIT', 'MANAGE')),
+  UNIQUE (role_id, resource_type, resource_pattern)
+);
 
 -- Renaming or deleting a model touches everybody's grants on it.
-CREATE INDEX IF NOT EXISTS grants_by_resource ON grants (resource_type, resource_id);
+CREATE INDEX IF NOT EXISTS role_permissions_by_resource ON role_permissions (resource_type, resource_pattern);
+
+CREATE TABLE IF NOT EXISTS user_role_assignments (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  role_id INTEGER NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+  UNIQUE (user_id, role_id)
+);
+
+CREATE INDEX IF NOT EXISTS user_role_assignments_by_role ON user_role_assignments (role_id);
 
 -- API tokens. Of a token only its SHA-256 is kept: 192 random bits need no salt and no slow hash.
 CREATE TABLE IF NOT EXISTS tokens (
@@ -61,3 +84,14 @@ CREATE TABLE IF NOT EXISTS signed_in_from (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS signed_in_from_by_time ON signed_in_from (last_at);
+
+-- The grants of databases that are older than roles; nobody reads them.
+CREATE TABLE IF NOT EXISTS grants_before_roles (
+  user_id       INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  resource_type TEXT    NOT NULL CHECK (resource_type IN ('experiment', 'registered_model')),
+  resource_id   TEXT    NOT NULL, -- experiment id, or name of the registered model
+  permission    TEXT    NOT NULL CHECK (permission IN ('NO_PERMISSIONS', 'READ', 'USE', 'EDIT', 'MANAGE')),
+  PRIMARY KEY (user_id, resource_type, resource_id)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS grants_by_resource ON grants_before_roles (resource_type, resource_id);

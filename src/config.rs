@@ -1,6 +1,6 @@
 //! The variables and secrets of the Worker, parsed once per isolate and refused when wrong.
 
-use crate::authz::Permission;
+use crate::authz::{Permission, Policy};
 use crate::client_certificate::CertificateName;
 use crate::mlflow::uri::check_prefix;
 use crate::password::Method as HashMethod;
@@ -33,6 +33,8 @@ pub struct Config {
     pub d1_read_replicas: bool,
     /// `DEFAULT_PERMISSION`: what a user without a grant holds on every resource.
     pub default_permission: Permission,
+    /// `GRANT_FLOOR`: a grant never gives less than the default permission (MLflow 3.13 and later).
+    pub grant_floor: bool,
     /// `PASSWORD_HASH`: how new passwords are hashed.
     pub password_hash: HashMethod,
     /// `PASSWORD_MIN_LENGTH`: characters that a new password has at least.
@@ -89,8 +91,10 @@ impl Config {
             default_permission: match get("DEFAULT_PERMISSION") {
                 None => Permission::Read,
                 Some(name) => Permission::parse(&name)
+                    .filter(|level| *level != Permission::Deny)
                     .ok_or_else(|| format!("DEFAULT_PERMISSION is not a permission: '{name}'."))?,
             },
+            grant_floor: flag(&get, "GRANT_FLOOR", false)?,
             password_hash: match get("PASSWORD_HASH") {
                 None => HashMethod::default(),
                 Some(text) => HashMethod::parse(&text)
@@ -120,6 +124,11 @@ impl Config {
             body_limit: number(&get, "BODY_LIMIT_BYTES", 10 * 1024 * 1024)? as usize,
             static_prefix,
         })
+    }
+
+    /// The rule for what nobody has granted.
+    pub fn policy(&self) -> Policy {
+        Policy { default: self.default_permission, has_floor: self.grant_floor }
     }
 }
 

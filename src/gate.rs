@@ -6,7 +6,7 @@ use crate::authn::Authenticator;
 use crate::authn::credential::{self, Credential};
 use crate::authn::identify::Wanted;
 use crate::authn::platform::Platform;
-use crate::authz::{Caller, Grants, Permitted};
+use crate::authz::{self, Caller, Grants, Permitted};
 use crate::config::Config;
 use crate::error::Result;
 use crate::http::{Body, Method, Request, Response};
@@ -125,13 +125,13 @@ async fn identify<D: Database, O: Origin>(
     targets: &Result<Targets>,
 ) -> Result<(Caller, Grants)> {
     let targets = targets.as_ref().ok();
-    let known = targets.iter().flat_map(|targets| targets.iter()).filter_map(|(_, resource)| resource.cloned());
+    let known = targets.map(Targets::known_requirements).unwrap_or_default();
     let row = call.as_ref().ok().and_then(|call| call.row);
     let is_ours = row.is_none_or(|row| matches!(row.answer, Answer::Local(_)));
     let wanted = Wanted {
         is_all: row.is_some_and(Route::is_decided_at_once) && targets.is_some_and(Targets::are_known),
         may_be_remembered: call.is_ok() && !is_ours,
-        resources: &known.collect::<Vec<_>>(),
+        patterns: &authz::patterns(&known),
         suffices: &|caller, grants| {
             targets.is_none_or(|targets| owners.known_requirements_met(targets, caller, grants))
         },

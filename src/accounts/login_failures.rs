@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Accounts, COMMON_METHOD, Database, IDENTIFY, Id, Identified, Statement, UserRow, fault, wanted_json};
+use super::grants::wanted_json;
+use super::{Accounts, COMMON_METHOD, Database, IDENTIFY, Id, Identified, Statement, UserRow, fault};
 use crate::authz::Resource;
 use crate::error::Result;
 

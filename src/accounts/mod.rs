@@ -8,6 +8,7 @@ macro_rules! sql {
     ($sql:expr $(, $value:expr)*) => { Statement { sql: $sql, values: vec![$($value.into()),*] } };
 }
 
+pub mod grants;
 pub mod login_failures;
 pub mod replicas;
 pub mod tokens;
@@ -15,9 +16,11 @@ pub mod tokens;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::authz::{Caller, Grants, Kind, Permission, Resource, SignIn};
+use crate::authz::{Caller, Grants, Permission, Resource, SignIn};
 use crate::error::{Code, Rejection, Result};
 use crate::password::PasswordHash;
+pub use grants::{Change, GrantKey};
+use grants::{grants_of, level_of, type_of, wanted_json};
 
 /// A statement and the values of `?1`, `?2`, …
 pub struct Statement {
@@ -68,44 +71,59 @@ pub trait Database {
     }
 }
 
-/// The resources wanted (`?2`) with the grants of a user on them.
+/// The grants of a user on the wanted patterns (`?2`), as `p`: of every role that the user has in the one workspace.
 ///
-/// CROSS: each with one look at the key. SQLite would rather go through all of the user's grants and read the JSON
-/// again for each of them.
-macro_rules! wanted {
-    ($user:literal) => {
+/// CROSS: role by role, and in each with looks at the key. The two lists of `?2` are read once. A look may find a
+/// pattern of one type that was wanted of another, which says nothing.
+macro_rules! held {
+    ($user:literal, $pattern:literal) => {
         concat!(
-            "json_each(?2) AS wanted CROSS JOIN grants AS g ON g.user_id = ",
-            $user,
-            " AND g.resource_type = wanted.value ->> 0 AND g.resource_id = wanted.value ->> 1"
+            "user_role_assignments AS a CROSS JOIN roles AS r ON r.id = a.role_id AND r.workspace = 'default' ",
+            "CROSS JOIN role_permissions AS p ON p.role_id = a.role_id ",
+            "AND p.resource_type IN (SELECT value ->> 0 FROM json_each(?2)) AND ",
+            $pattern,
+            " IN (SELECT value ->> 1 FROM json_each(?2)) WHERE a.user_id = ",
+            $user
         )
     };
 }
 
 /// The same of the user `u` as one text of JSON: a row of one text crosses to wasm faster than many columns.
-macro_rules! wanted_grants {
+macro_rules! held_as_json {
     () => {
         concat!(
-            "(SELECT json_group_array(json_array(g.resource_type, g.resource_id, g.permission)) FROM ",
-            wanted!("u.id"),
+            "(SELECT json_group_array(json_array(p.resource_type, p.resource_pattern, p.permission, p.role_id, p.id)) ",
+            "FROM ",
+            held!("u.id", "p.resource_pattern"),
             ") AS grants"
         )
     };
 }
 
 const IDENTIFY: &str =
-    concat!("SELECT u.id, u.password_hash, u.is_admin, ", wanted_grants!(), " FROM users AS u WHERE u.username = ?1");
+    concat!("SELECT u.id, u.password_hash, u.is_admin, ", held_as_json!(), " FROM users AS u WHERE u.username = ?1");
 const IDENTIFY_TOKEN: &str = concat!(
     "SELECT t.id AS token_id, t.read_only, t.scope, t.expires_at, t.last_used_at, u.id, u.username, u.is_admin, ",
-    wanted_grants!(),
+    held_as_json!(),
     " FROM tokens AS t JOIN users AS u ON u.id = t.user_id WHERE t.hash = ?1"
 );
 /// Rows, since a page may name more than one row of D1 can hold. The one without a grant says that the user exists.
-const GRANTS: &str = concat!(
-    "SELECT NULL AS resource_type, NULL AS resource_id, NULL AS permission FROM users WHERE id = ?1 UNION ALL ",
-    "SELECT g.resource_type, g.resource_id, g.permission FROM ",
-    wanted!("?1")
-);
+macro_rules! grants_of_user {
+    ($pattern:literal) => {
+        concat!(
+            "SELECT NULL AS resource_type, NULL AS resource_pattern, NULL AS permission, NULL AS role_id, NULL AS id ",
+            "FROM users WHERE id = ?1 UNION ALL ",
+            "SELECT p.resource_type, p.resource_pattern, p.permission, p.role_id, p.id FROM ",
+            held!("?1", $pattern)
+        )
+    };
+}
+
+const GRANTS: &str = grants_of_user!("p.resource_pattern");
+/// The plus keeps SQLite from a look at the key for every pattern of a long list in every role.
+const GRANTS_OF_TYPE: &str = grants_of_user!("+p.resource_pattern");
+/// So many patterns are looked at one by one.
+const MOST_LOOKS: usize = 50;
 const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 /// The method of most of the hashes, of the last thousand users.
 const COMMON_METHOD: &str = "
@@ -115,10 +133,12 @@ const COMMON_METHOD: &str = "
 const FIRST_ADMIN: &str = "
     INSERT INTO users (username, password_hash, is_admin)
     SELECT ?1, ?2, 1 WHERE NOT EXISTS (SELECT 1 FROM users) RETURNING id";
+/// The grants that the user holds alone.
 const USER_AND_GRANTS: &str = "
-    SELECT u.id, u.username, u.is_admin, g.resource_type, g.resource_id, g.permission
-    FROM users AS u LEFT JOIN grants AS g ON g.user_id = u.id
-    WHERE u.username = ?1 ORDER BY g.resource_type, g.resource_id";
+    SELECT u.id, u.username, u.is_admin, p.resource_type, p.resource_pattern, p.permission
+    FROM users AS u LEFT JOIN roles AS r ON r.user_id = u.id AND r.workspace = 'default'
+      LEFT JOIN role_permissions AS p ON p.role_id = r.id
+    WHERE u.username = ?1 ORDER BY p.resource_type, p.resource_pattern";
 const USERS: &str = "SELECT id, username, is_admin FROM users ORDER BY id";
 const CREATE_USER: &str = "
     INSERT INTO users (username, password_hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
@@ -135,35 +155,6 @@ const DELETE_USER: &str = "
     DELETE FROM users
     WHERE username = ?1 AND (is_admin = 0 OR (SELECT count(*) FROM users WHERE is_admin = 1) > 1)
     RETURNING id";
-const CREATE_GRANT: &str = "
-    INSERT INTO grants (user_id, resource_type, resource_id, permission)
-    SELECT id, ?2, ?3, ?4 FROM users WHERE username = ?1
-    ON CONFLICT DO NOTHING RETURNING user_id AS id, permission";
-const GET_GRANT: &str = "
-    SELECT user_id AS id, permission FROM grants
-    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND resource_type = ?2 AND resource_id = ?3";
-const UPDATE_GRANT: &str = "
-    UPDATE grants SET permission = ?4
-    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND resource_type = ?2 AND resource_id = ?3
-    RETURNING user_id AS id, permission";
-const DELETE_GRANT: &str = "
-    DELETE FROM grants
-    WHERE user_id = (SELECT id FROM users WHERE username = ?1) AND resource_type = ?2 AND resource_id = ?3
-    RETURNING user_id AS id, permission";
-const OWN: &str = "
-    INSERT INTO grants (user_id, resource_type, resource_id, permission) VALUES (?1, ?2, ?3, 'MANAGE')
-    ON CONFLICT DO UPDATE SET permission = 'MANAGE' RETURNING user_id AS id";
-// What stands on the id or name of a new thing is of one that is no more.
-const FORGET_OTHERS: &str = "
-    DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 AND user_id <> ?3 RETURNING user_id AS id";
-const FORGET: &str = "DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
-/// Grants that an earlier try may have moved to the new name stays there: nothing is left under the old one then.
-const FORGET_AGAIN: &str = "
-    DELETE FROM grants WHERE resource_type = ?1 AND resource_id = ?2
-      AND EXISTS (SELECT 1 FROM grants WHERE resource_type = ?1 AND resource_id = ?3)
-    RETURNING user_id AS id";
-const MOVE: &str = "
-    UPDATE grants SET resource_id = ?3 WHERE resource_type = ?1 AND resource_id = ?2 RETURNING user_id AS id";
 
 /// A user as the endpoints show it.
 #[derive(Clone, Debug)]
@@ -174,7 +165,7 @@ pub struct User {
     pub username: String,
     /// True if an administrator.
     pub is_admin: bool,
-    /// All grants, by type and then by id.
+    /// The grants that the user holds alone, by type and then by pattern.
     pub grants: Vec<(Resource, Permission)>,
 }
 
@@ -187,24 +178,6 @@ pub enum Removal {
     NoUser,
     /// It would have been the last administrator.
     LastAdmin,
-}
-
-/// The outcome of a change to a grant.
-pub enum Change {
-    /// It was there (or was made), for the user of this id, with this level.
-    Done(i64, Permission),
-    /// There is no such user.
-    NoUser,
-    /// The user has no such grant, or, when one was to be made, has one already.
-    NotSo,
-}
-
-/// A grant of the classic API: whose and on what.
-pub struct GrantKey<'a> {
-    /// The user's name.
-    pub username: &'a str,
-    /// The resource.
-    pub resource: &'a Resource,
 }
 
 /// A user with the stored hash and the wanted grants.
@@ -223,18 +196,6 @@ impl<D: Database> Accounts<D> {
     /// Replaces a hash by a better one of the same password, unless it was changed meanwhile.
     pub async fn renew_hash(&self, id: i64, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
         self.id(sql!(RENEW_HASH, id, old.expose(), new.expose())).await.map(drop)
-    }
-
-    /// Returns a user's grants on these resources. Of a user who was deleted since the sign-in none is left, which must
-    /// not count as the default: that is a rejection.
-    pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
-        let mut rows: Vec<GrantRow> = self.query(sql!(GRANTS, user_id, wanted_json(wanted).as_str())).await?;
-        let found = rows.len();
-        rows.retain(|row| !row.is_empty());
-        if rows.len() == found {
-            return Err(Rejection::unauthenticated(format!("user {user_id} was deleted meanwhile")));
-        }
-        collect_grants(wanted, rows)
     }
 
     /// Returns the method of most password hashes; `None` if there is no user at all.
@@ -260,13 +221,20 @@ impl<D: Database> Accounts<D> {
             id: i64,
             username: String,
             is_admin: i64,
-            #[serde(flatten)]
-            grant: GrantRow,
+            resource_type: Option<String>,
+            resource_pattern: Option<String>,
+            permission: Option<String>,
         }
         let rows: Vec<Row> = self.query(sql!(USER_AND_GRANTS, username)).await?;
         let mut user: Option<User> = None;
         for row in rows {
-            let grant = row.grant.read()?;
+            let grant = match (row.resource_type, row.resource_pattern, row.permission) {
+                (Some(kind), Some(id), Some(level)) => {
+                    Some((Resource { kind: type_of(&kind)?, id }, level_of(&level)?))
+                }
+                (None, None, None) => None, // the user without a grant, of a LEFT JOIN
+                _ => return Err(fault("a grant without type, pattern or permission")),
+            };
             user.get_or_insert_with(|| User {
                 id: row.id,
                 username: row.username,
@@ -333,69 +301,6 @@ impl<D: Database> Accounts<D> {
         }
     }
 
-    /// Makes a grant; one that is there already stays as it is.
-    pub async fn create_grant(&self, key: &GrantKey<'_>, level: Permission) -> Result<Change> {
-        self.change(key, CREATE_GRANT, Some(level)).await
-    }
-
-    /// Reads a grant.
-    pub async fn get_grant(&self, key: &GrantKey<'_>) -> Result<Change> {
-        self.change(key, GET_GRANT, None).await
-    }
-
-    /// Changes the level of a grant.
-    pub async fn update_grant(&self, key: &GrantKey<'_>, level: Permission) -> Result<Change> {
-        self.change(key, UPDATE_GRANT, Some(level)).await
-    }
-
-    /// Takes a grant back.
-    pub async fn delete_grant(&self, key: &GrantKey<'_>) -> Result<Change> {
-        self.change(key, DELETE_GRANT, None).await
-    }
-
-    /// Gives MANAGE to the creator of a new thing, and nobody else anything: whatever stood on its id or name before is gone.
-    pub async fn grant_manage(&self, user_id: i64, resource: &Resource) -> Result<()> {
-        let (kind, id) = (resource.kind.as_str(), resource.id.as_str());
-        let statements = vec![sql!(FORGET_OTHERS, kind, id, user_id), sql!(OWN, user_id, kind, id)];
-        self.run::<Id>(statements).await.map(drop)
-    }
-
-    /// Takes back everybody's grants on a resource that is gone.
-    pub async fn delete_grants(&self, resource: &Resource) -> Result<()> {
-        self.id(sql!(FORGET, resource.kind.as_str(), resource.id.as_str())).await.map(drop)
-    }
-
-    /// Moves everybody's grants to the new name. Grants that the new name had belong to a model that is no more.
-    /// `again` says that it was tried before, and may have been done although the answer was lost.
-    pub async fn rename(&self, kind: Kind, old: &str, new: &str, again: bool) -> Result<()> {
-        if old == new {
-            return Ok(()); // nothing moves, and what would be cleared for it is what is there
-        }
-        let forget = if again { sql!(FORGET_AGAIN, kind.as_str(), new, old) } else { sql!(FORGET, kind.as_str(), new) };
-        let statements = vec![forget, sql!(MOVE, kind.as_str(), old, new)];
-        self.run::<Id>(statements).await.map(drop)
-    }
-
-    async fn change(&self, key: &GrantKey<'_>, sql: &'static str, level: Option<Permission>) -> Result<Change> {
-        #[derive(Deserialize)]
-        struct Row {
-            id: i64,
-            #[serde(default)]
-            permission: Option<String>,
-        }
-        let mut change = sql!(sql, key.username, key.resource.kind.as_str(), key.resource.id.as_str());
-        change.values.extend(level.map(|level| Value::from(level.as_str())));
-        let results: Vec<Vec<Row>> = self.run(vec![sql!(USER_ID, key.username), change]).await?;
-        match results.as_slice() {
-            [user, _] if user.is_empty() => Ok(Change::NoUser),
-            [_, rows] => match rows.first() {
-                None => Ok(Change::NotSo),
-                Some(row) => Ok(Change::Done(row.id, level_of(row.permission.as_deref().unwrap_or_default())?)),
-            },
-            _ => Err(fault("a batch of two gave another number of results")),
-        }
-    }
-
     async fn id(&self, statement: Statement) -> Result<Option<i64>> {
         let rows: Vec<Id> = self.query(statement).await?;
         Ok(rows.first().map(|row| row.id))
@@ -435,57 +340,6 @@ impl UserRow {
 #[derive(Deserialize)]
 struct Id {
     id: i64,
-}
-
-/// A grant, as columns or as a list of three; all are null where a LEFT JOIN found none.
-#[derive(Deserialize)]
-struct GrantRow {
-    resource_type: Option<String>,
-    resource_id: Option<String>,
-    permission: Option<String>,
-}
-
-impl GrantRow {
-    fn is_empty(&self) -> bool {
-        self.resource_type.is_none() && self.resource_id.is_none() && self.permission.is_none()
-    }
-
-    fn read(self) -> Result<Option<(Resource, Permission)>> {
-        let (kind, id, level) = match (self.resource_type, self.resource_id, self.permission) {
-            (Some(kind), Some(id), Some(level)) => (kind, id, level),
-            (None, None, None) => return Ok(None), // the user without a grant, of a LEFT JOIN
-            // half a grant must not count as none: the default could be higher
-            _ => return Err(fault("a grant without type, id or permission")),
-        };
-        let kind = Kind::parse(&kind).ok_or_else(|| fault(format!("unknown resource type '{kind}'")))?;
-        Ok(Some((Resource { kind, id }, level_of(&level)?)))
-    }
-}
-
-/// The wanted grants, out of the JSON of [`wanted_grants`].
-fn grants_of(wanted: &[Resource], json: &str) -> Result<Grants> {
-    let rows: Vec<GrantRow> = serde_json::from_str(json).map_err(|error| fault(format!("grants: {error}")))?;
-    collect_grants(wanted, rows)
-}
-
-fn collect_grants(wanted: &[Resource], rows: Vec<GrantRow>) -> Result<Grants> {
-    let mut grants = Grants::on(wanted);
-    for row in rows {
-        let (resource, level) = row.read()?.ok_or_else(|| fault("a grant of nothing"))?;
-        grants.add(resource, level);
-    }
-    Ok(grants)
-}
-
-/// A level that we do not know must not count as none: the default could be higher.
-fn level_of(name: &str) -> Result<Permission> {
-    Permission::parse(name).ok_or_else(|| fault(format!("unknown permission '{name}'")))
-}
-
-/// The resources as `[["experiment","1"],…]`: one bound value however many there are.
-fn wanted_json(wanted: &[Resource]) -> String {
-    let pairs: Vec<_> = wanted.iter().map(|r| (r.kind.as_str(), r.id.as_str())).collect();
-    serde_json::json!(pairs).to_string()
 }
 
 fn fault(reason: impl std::fmt::Display + 'static) -> Rejection {

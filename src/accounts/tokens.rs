@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Accounts, Database, IDENTIFY_TOKEN, Id, Statement, fault, grants_of, wanted_json};
+use super::grants::{grants_of, wanted_json};
+use super::{Accounts, Database, IDENTIFY_TOKEN, Id, Statement, fault};
 use crate::authz::{Caller, Grants, Resource, SignIn};
 use crate::error::Result;
 

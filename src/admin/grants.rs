@@ -16,7 +16,6 @@ use crate::request::input::{resource, text};
 fn level<S>(call: &Call<S>) -> Result<Permission> {
     let (name, kind) = (text(call, "permission")?, text(call, "resource_type")?);
     match name.as_str() {
-        "DENY" => Ok(Permission::NoPermissions),
         "NO_PERMISSIONS" => Err(Rejection::invalid(format!(
             "Invalid permission 'NO_PERMISSIONS' for resource_type='{kind}'. Resource-level grants accept only: \
              ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE')."
@@ -30,15 +29,10 @@ fn level<S>(call: &Call<S>) -> Result<Permission> {
     }
 }
 
-/// This API's name of a level.
-fn name(level: Permission) -> &'static str {
-    if level == Permission::NoPermissions { "DENY" } else { level.as_str() }
-}
-
 /// Makes a grant; one that is there already is an error.
 pub async fn grant<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let (username, resource, level) = (text(call, "username")?, resource(call)?, level(call)?);
-    let key = GrantKey { username: &username, resource: &resource };
+    let key = GrantKey { username: &username, resource: &resource, under_any_type: false };
     let change = admin.accounts.create_grant(&key, level).await?;
     answer(change, &key, Code::ResourceAlreadyExists, "already exists.")
 }
@@ -46,7 +40,7 @@ pub async fn grant<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Resu
 /// Takes a grant back.
 pub async fn revoke<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let (username, resource) = (text(call, "username")?, resource(call)?);
-    let key = GrantKey { username: &username, resource: &resource };
+    let key = GrantKey { username: &username, resource: &resource, under_any_type: false };
     let change = admin.accounts.delete_grant(&key).await?;
     answer(change, &key, Code::ResourceDoesNotExist, "not found.")
 }
@@ -70,12 +64,16 @@ fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> R
 /// The level that counts, granted or by default; `allowed` means that it may be used, as in MLflow 3.17.
 pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
     let (username, resource) = (text(call, "username")?, resource(call)?);
-    let level = match admin.accounts.get_grant(&GrantKey { username: &username, resource: &resource }).await? {
+    let level = match admin
+        .accounts
+        .get_grant(&GrantKey { username: &username, resource: &resource, under_any_type: false })
+        .await?
+    {
         Change::Done(_, level) => level,
         Change::NotSo => admin.config.default_permission,
         Change::NoUser => return Err(no_user(&username)),
     };
-    Ok(ok(json!({ "allowed": level.allows(Capability::Use), "permission": name(level) })))
+    Ok(ok(json!({ "allowed": level.allows(Capability::Use), "permission": level.as_str() })))
 }
 
 /// Everything granted to a user.
@@ -86,7 +84,7 @@ pub async fn list<D: Database, S>(admin: &Admin<'_, D>, username: &str) -> Resul
         .iter()
         .map(|(resource, level)| {
             json!({
-                "permission": name(*level),
+                "permission": level.as_str(),
                 "resource_pattern": resource.id,
                 "resource_type": resource.kind.as_str(),
                 "role_id": user.id,

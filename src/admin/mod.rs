@@ -10,7 +10,7 @@ mod users;
 
 use crate::accounts::{Accounts, Database};
 use crate::authn::Authenticator;
-use crate::authz::{Caller, Kind, Permit, Permitted};
+use crate::authz::{Caller, Permit, Permitted, ResourceType};
 use crate::config::Config;
 use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
@@ -50,8 +50,8 @@ async fn answer<D: Database, S>(
     caller: &Caller,
 ) -> Result<Response<S>> {
     use permissions::Action;
-    let experiment = |action| permissions::act(admin, call, Kind::Experiment, action);
-    let model = |action| permissions::act(admin, call, Kind::RegisteredModel, action);
+    let experiment = |action| permissions::act(admin, call, ResourceType::Experiment, action);
+    let model = |action| permissions::act(admin, call, ResourceType::RegisteredModel, action);
     match endpoint {
         Endpoint::CreateUser => users::create(admin, call).await,
         Endpoint::GetUser => users::get(admin, call).await,

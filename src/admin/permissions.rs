@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, no_user, ok};
 use crate::accounts::{Change, Database, GrantKey};
-use crate::authz::{Kind, Permission, Resource};
+use crate::authz::{Permission, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
@@ -28,14 +28,12 @@ struct Words {
     object: &'static str,
 }
 
-fn words(kind: Kind) -> Words {
+fn words(kind: ResourceType) -> Words {
     match kind {
-        Kind::Experiment => {
+        ResourceType::Experiment => {
             Words { parameter: "experiment_id", title: "Experiment permission", object: "experiment_permission" }
         }
-        Kind::RegisteredModel => {
-            Words { parameter: "name", title: "Registered model permission", object: "registered_model_permission" }
-        }
+        _ => Words { parameter: "name", title: "Registered model permission", object: "registered_model_permission" },
     }
 }
 
@@ -43,13 +41,13 @@ fn words(kind: Kind) -> Words {
 pub async fn act<D: Database, S>(
     admin: &Admin<'_, D>,
     call: &Call<S>,
-    kind: Kind,
+    kind: ResourceType,
     action: Action,
 ) -> Result<Response<S>> {
     let words = words(kind);
     let resource = resource(call, kind, words.parameter)?;
     let username = text(call, "username")?;
-    let key = GrantKey { username: &username, resource: &resource };
+    let key = GrantKey { username: &username, resource: &resource, under_any_type: true };
     let change = match action {
         Action::Create => admin.accounts.create_grant(&key, level(call)?).await?,
         Action::Get => admin.accounts.get_grant(&key).await?,
@@ -68,7 +66,7 @@ pub async fn act<D: Database, S>(
             format!("{} with {parameter}={id} and username={username} not found", words.title),
         )),
         Change::Done(user_id, level) if matches!(action, Action::Create | Action::Get) => {
-            let mut object = json!({ "permission": level.as_str(), "user_id": user_id });
+            let mut object = json!({ "permission": classic_name(level), "user_id": user_id });
             if let Value::Object(fields) = &mut object {
                 fields.insert(parameter.to_owned(), Value::from(id.as_str()));
             }
@@ -78,22 +76,35 @@ pub async fn act<D: Database, S>(
     }
 }
 
-fn resource<S>(call: &Call<S>, kind: Kind, name: &str) -> Result<Resource> {
+fn resource<S>(call: &Call<S>, kind: ResourceType, name: &str) -> Result<Resource> {
     let id = match parameter(call, name)? {
         Json::Text(id) => id,
-        Json::Number(id) if kind == Kind::Experiment => id,
+        Json::Number(id) if kind == ResourceType::Experiment => id,
         _ => return Err(not_text(name)),
     };
     match kind {
-        Kind::Experiment => Resource::experiment(&id),
-        Kind::RegisteredModel => check_model_name(&id).map(|()| Resource::registered_model(&id)),
+        ResourceType::Experiment => Resource::experiment(&id),
+        _ => check_model_name(&id).map(|()| Resource::registered_model(&id)),
+    }
+}
+
+/// The name of a level in the classic API, which has one word for shutting a user out.
+pub fn classic_name(level: Permission) -> &'static str {
+    match level {
+        Permission::Deny => Permission::NoPermissions.as_str(),
+        level => level.as_str(),
     }
 }
 
 /// USE came with MLflow 3.9 and is taken; the sentence is that of 3.3.
 fn level<S>(call: &Call<S>) -> Result<Permission> {
     let name = text(call, "permission")?;
-    Permission::parse(&name).ok_or_else(|| {
+    let level = match name.as_str() {
+        "NO_PERMISSIONS" => Some(Permission::Deny),
+        "DENY" => None,
+        other => Permission::parse(other),
+    };
+    level.ok_or_else(|| {
         Rejection::invalid(format!(
             "Invalid permission '{name}'. Valid permissions are: ('READ', 'EDIT', 'MANAGE', 'NO_PERMISSIONS')"
         ))

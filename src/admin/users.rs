@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::permissions::classic_name;
 use super::{Admin, no_user, ok};
 use crate::accounts::{Database, Removal, User};
 use crate::authn::basic::{Credentials, LONGEST_USERNAME};
 use crate::authn::credential::Credential;
-use crate::authz::{Caller, Kind};
+use crate::authz::{Caller, EVERY, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
@@ -18,18 +19,21 @@ const EMPTY: &str = "Username and password cannot be empty.";
 
 /// The user of MLflow 3.3.2, which later clients read too.
 fn full(user: &User) -> Value {
-    let grants = |kind: Kind, key: &str| -> Vec<Value> {
-        let of_kind = user.grants.iter().filter(|(resource, _)| resource.kind == kind);
+    let grants = |kinds: &[ResourceType], key: &str| -> Vec<Value> {
+        let is_named = |resource: &Resource| kinds.contains(&resource.kind) && resource.id != EVERY;
+        let of_kind = user.grants.iter().filter(|(resource, _)| is_named(resource));
         of_kind
-            .map(|(resource, level)| json!({ key: resource.id, "permission": level.as_str(), "user_id": user.id }))
+            .map(
+                |(resource, level)| json!({ key: resource.id, "permission": classic_name(*level), "user_id": user.id }),
+            )
             .collect()
     };
     json!({
         "id": user.id,
         "username": user.username,
         "is_admin": user.is_admin,
-        "experiment_permissions": grants(Kind::Experiment, "experiment_id"),
-        "registered_model_permissions": grants(Kind::RegisteredModel, "name"),
+        "experiment_permissions": grants(&[ResourceType::Experiment], "experiment_id"),
+        "registered_model_permissions": grants(&[ResourceType::RegisteredModel, ResourceType::Prompt], "name"),
     })
 }
 

@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use super::SignedIn;
 use super::credential::Credential;
-use crate::authz::{Caller, Grants, Permission, Resource};
+use crate::authz::{Caller, Grant, Grants, Resource};
 use crate::bounded::{Bounded, Weigh};
 use crate::password::PasswordHash;
 
@@ -31,7 +31,7 @@ pub struct AuthCache {
     mac: Option<Hmac<Sha256>>,
     logins: Bounded<Fingerprint, Login>,
     /// Of a user on a resource: what D1 said, and until when that is good.
-    grants: Bounded<(i64, Resource), (Option<Permission>, u64)>,
+    grants: Bounded<(i64, Resource), (Option<Grant>, u64)>,
     /// The number of changes of D1 through this isolate.
     changes: u64,
 }
@@ -61,7 +61,7 @@ impl Weigh for (i64, Resource) {
     }
 }
 
-impl Weigh for (Option<Permission>, u64) {
+impl Weigh for (Option<Grant>, u64) {
     fn weight(&self) -> usize {
         0
     }
@@ -122,9 +122,9 @@ impl AuthCache {
     }
 
     /// A grant, if what D1 said about it is good until this time at least.
-    fn grant(&mut self, caller: &Caller, resource: &Resource, time: u64) -> Option<(Resource, Option<Permission>)> {
-        let (level, until) = self.grants.get(&(caller.id, resource.clone()))?;
-        (time <= *until).then(|| (resource.clone(), *level))
+    fn grant(&mut self, caller: &Caller, resource: &Resource, time: u64) -> Option<(Resource, Option<Grant>)> {
+        let (grant, until) = self.grants.get(&(caller.id, resource.clone()))?;
+        (time <= *until).then(|| (resource.clone(), *grant))
     }
 
     /// Returns the number of changes of D1 through this isolate, for [`AuthCache::remember`].
@@ -139,8 +139,8 @@ impl AuthCache {
         let expiry = found.expires_at.map_or(u64::MAX, |expiry| u64::try_from(expiry).unwrap_or(0));
         let good_until = now.saturating_add(seconds).min(expiry);
         self.logins.put(login, Login { caller: found.caller.clone(), stored: found.stored.clone(), good_until });
-        for (resource, level) in found.grants.iter() {
-            self.grants.put((found.caller.id, resource.clone()), (level, good_until));
+        for (resource, grant) in found.grants.iter() {
+            self.grants.put((found.caller.id, resource.clone()), (grant, good_until));
         }
     }
 

@@ -11,8 +11,8 @@ use crate::error::{Rejection, Result};
 
 /// The things that are asked for beside the identity.
 pub struct Wanted<'a> {
-    /// The resources whose grants are wanted.
-    pub resources: &'a [Resource],
+    /// The patterns on which the caller's grants are wanted.
+    pub patterns: &'a [Resource],
     /// True if this is all that D1 is asked about the request, so that a replica may answer.
     pub is_all: bool,
     /// True if an answer of D1 that is still good will do (`AUTH_CACHE_TTL_SECONDS`).
@@ -38,12 +38,12 @@ impl<D: Database> Authenticator<'_, D> {
         let sign_in = self.sign_in_anywhere(presented, login, address, wanted);
         let Some(login) = login else { return sign_in.await };
         if wanted.may_be_remembered {
-            let good = self.memory.verified.borrow_mut().fresh(&login, wanted.resources, self.now);
+            let good = self.memory.verified.borrow_mut().fresh(&login, wanted.patterns, self.now);
             if let Some(found) = good {
                 return Ok(found);
             }
         }
-        let last = self.memory.verified.borrow_mut().last_answer(&login, wanted.resources);
+        let last = self.memory.verified.borrow_mut().last_answer(&login, wanted.patterns);
         match last.zip(meanwhile) {
             None => sign_in.await,
             Some(((caller, grants), meanwhile)) => join(sign_in, meanwhile(caller, grants)).await.0,
@@ -82,7 +82,7 @@ impl<D: Database> Authenticator<'_, D> {
         if !wanted.is_all {
             self.accounts.0.switch_to_primary();
         }
-        let found = self.sign_in(presented, login, address, wanted.resources).await;
+        let found = self.sign_in(presented, login, address, wanted.patterns).await;
         let may_be_stale = self.accounts.0.answered_by_replica();
         self.accounts.0.switch_to_primary();
         if !may_be_stale {
@@ -92,6 +92,6 @@ impl<D: Database> Authenticator<'_, D> {
             Ok((caller, grants)) => (wanted.suffices)(caller, grants),
             Err(rejection) => !rejection.is_unauthenticated(), // a replica that fails is a failure, and is to be seen
         };
-        if stands { found } else { self.sign_in(presented, login, address, wanted.resources).await }
+        if stands { found } else { self.sign_in(presented, login, address, wanted.patterns).await }
     }
 }

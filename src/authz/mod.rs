@@ -1,22 +1,23 @@
 //! Permissions, grants, and the decision.
 //!
-//! | level          | read | use | update | delete | manage |
-//! |----------------|------|-----|--------|--------|--------|
-//! | NO_PERMISSIONS |      |     |        |        |        |
-//! | READ           | x    |     |        |        |        |
-//! | USE            | x    | x   |        |        |        |
-//! | EDIT           | x    | x   | x      |        |        |
-//! | MANAGE         | x    | x   | x      | x      | x      |
+//! | level          | read | use | update | delete | manage | make one |
+//! |----------------|------|-----|--------|--------|--------|----------|
+//! | DENY           |      |     |        |        |        |          |
+//! | NO_PERMISSIONS |      |     |        |        |        | x        |
+//! | READ           | x    |     |        |        |        | x        |
+//! | USE            | x    | x   |        |        |        | x        |
+//! | EDIT           | x    | x   | x      |        |        | x        |
+//! | MANAGE         | x    | x   | x      | x      | x      | x        |
 //!
-//! A grant on the resource decides, also when it is lower than the default (MLflow 3.3); with none the default
-//! does. Administrators pass.
+//! [`grants`] has the rule that makes one level of all grants. Administrators pass.
 
+mod grants;
 mod permit;
+mod resource;
 
-use std::collections::BTreeMap;
-
-use crate::error::{Rejection, Result};
+pub use grants::{Grant, Grants, Policy, Required, Rung, Weighed, patterns};
 pub use permit::{Denial, Held, Permit, Permitted, Question, Reason, Requirement, decide, may_read};
+pub use resource::{EVERY, Resource, ResourceType};
 
 /// Something that can be done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,12 +32,16 @@ pub enum Capability {
     Delete,
     /// Decide who may do the above.
     Manage,
+    /// Whatever nobody has forbidden: to make one, or to list them (MLflow's `not_denied`).
+    NotDenied,
 }
 
 /// A level: a set of capabilities. They are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
-    /// Shut out, whatever the default is.
+    /// Shut out, whatever else is granted (MLflow 3.17; NO_PERMISSIONS as a grant of the classic API).
+    Deny,
+    /// Nothing: the default of a closed server, and a grant of old databases that any other outweighs.
     NoPermissions,
     /// May read.
     Read,
@@ -52,6 +57,7 @@ impl Permission {
     /// Reads MLflow's name of it, exact upper case.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
+            "DENY" => Some(Self::Deny),
             "NO_PERMISSIONS" => Some(Self::NoPermissions),
             "READ" => Some(Self::Read),
             "USE" => Some(Self::Use),
@@ -64,6 +70,7 @@ impl Permission {
     /// MLflow's name of it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Deny => "DENY",
             Self::NoPermissions => "NO_PERMISSIONS",
             Self::Read => "READ",
             Self::Use => "USE",
@@ -75,115 +82,13 @@ impl Permission {
     /// Returns true if the level holds the capability.
     pub fn allows(self, capability: Capability) -> bool {
         let least = match capability {
+            Capability::NotDenied => Self::NoPermissions,
             Capability::Read => Self::Read,
             Capability::Use => Self::Use,
             Capability::Update => Self::Edit,
             Capability::Delete | Capability::Manage => Self::Manage,
         };
         self >= least
-    }
-}
-
-/// A type of resource that can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// An experiment, by its id.
-    Experiment,
-    /// A registered model or a prompt, by its name.
-    RegisteredModel,
-}
-
-impl Kind {
-    /// Reads MLflow's name of a resource type; a prompt is a registered model.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "experiment" => Some(Self::Experiment),
-            "registered_model" | "prompt" => Some(Self::RegisteredModel),
-            _ => None,
-        }
-    }
-
-    /// MLflow's name of the type, also in D1.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Experiment => "experiment",
-            Self::RegisteredModel => "registered_model",
-        }
-    }
-}
-
-/// One experiment or one registered model.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Resource {
-    /// Which of the two.
-    pub kind: Kind,
-    /// Id or name.
-    pub id: String,
-}
-
-impl Resource {
-    /// The experiment of this id, which must be in its one spelling.
-    ///
-    /// MLflow's stores read ids with Python's `int`: `01`, `1_0`, ` 1` and `٣` are experiments too. A grant on `1`
-    /// has to decide about them, so that no other spelling is let through.
-    pub fn experiment(id: &str) -> Result<Self> {
-        let digits = id.bytes().all(|b| b.is_ascii_digit()) && (id == "0" || !id.starts_with('0'));
-        // with a letter, or a dash within, it is no number to `int`; `1_0` is one
-        let word = id.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-            && id.bytes().any(|b| b.is_ascii_alphabetic() || b == b'-');
-        if id.is_empty() || !(digits || word) {
-            return Err(Rejection::invalid(format!("Invalid experiment ID: '{id}'.")));
-        }
-        Ok(Self { kind: Kind::Experiment, id: id.to_owned() })
-    }
-
-    /// The registered model of this name.
-    pub fn registered_model(name: &str) -> Self {
-        Self { kind: Kind::RegisteredModel, id: name.to_owned() }
-    }
-}
-
-/// A user's grants on the resources that the directory was asked about.
-///
-/// That no grant is there means the default only for these: another request of the isolate may teach the parent of a
-/// run while the directory is asked, and its experiment then is one that was not asked about. A tree, since the client
-/// chooses the names: the keys of a hash table are not random in wasm.
-#[derive(Clone, Debug, Default)]
-pub struct Grants(BTreeMap<Resource, Option<Permission>>);
-
-impl Grants {
-    /// None yet, on these resources.
-    pub fn on(asked: &[Resource]) -> Self {
-        asked.iter().map(|resource| (resource.clone(), None)).collect()
-    }
-
-    /// Adds one that the directory has.
-    pub fn add(&mut self, resource: Resource, level: Permission) {
-        self.0.insert(resource, Some(level));
-    }
-
-    /// Every resource that the directory was asked about, with the level of the grant on it.
-    pub fn iter(&self) -> impl Iterator<Item = (&Resource, Option<Permission>)> {
-        self.0.iter().map(|(resource, level)| (resource, *level))
-    }
-
-    /// Returns true if the directory was asked about all of these.
-    pub fn cover<'r>(&self, mut resources: impl Iterator<Item = &'r Resource>) -> bool {
-        resources.all(|resource| self.0.contains_key(resource))
-    }
-
-    /// The level on a resource: the grant's, or else the default; nothing if it was not asked about.
-    pub fn level(&self, resource: &Resource, default: Permission) -> Permission {
-        self.0.get(resource).map_or(Permission::NoPermissions, |level| level.unwrap_or(default))
-    }
-}
-
-impl FromIterator<(Resource, Option<Permission>)> for Grants {
-    fn from_iter<I: IntoIterator<Item = (Resource, Option<Permission>)>>(grants: I) -> Self {
-        let mut all = BTreeMap::new();
-        all.extend(grants); // one by one: to collect them would sort them first
-        Self(all)
     }
 }
 
@@ -223,39 +128,5 @@ impl SignIn {
             Self::Password | Self::Platform | Self::AdminToken => true,
             Self::Token | Self::ReadOnlyToken => false,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_experiment_has_one_spelling() {
-        for good in ["0", "1", "10", "748392016574839201", "exp-a_1", "7b26f6b84fa2", "0a", "1e5", "0x10"] {
-            assert!(Resource::experiment(good).is_ok(), "{good}");
-        }
-        for bad in ["", "01", "00", "1_0", " 1", "1 ", "+1", "-1", "1.0", "0_1", "٣", "1\n", "1/2", "a b"] {
-            assert!(Resource::experiment(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_grant_decides_also_when_it_is_lower_than_the_default() {
-        let one = Resource::registered_model("m");
-        // the same name of another kind is another resource
-        let other = Resource { kind: Kind::Experiment, id: "m".into() };
-        let mut grants = Grants::on(&[one.clone(), other.clone()]);
-        grants.add(one.clone(), Permission::NoPermissions);
-        assert_eq!(grants.level(&one, Permission::Manage), Permission::NoPermissions);
-        assert_eq!(grants.level(&other, Permission::Edit), Permission::Edit);
-    }
-
-    #[test]
-    fn what_was_not_asked_about_is_not_the_default() {
-        let (one, other) = (Resource::registered_model("m"), Resource::registered_model("n"));
-        let grants = Grants::on(std::slice::from_ref(&one));
-        assert!(grants.cover([&one].into_iter()) && !grants.cover([&one, &other].into_iter()));
-        assert_eq!(grants.level(&other, Permission::Manage), Permission::NoPermissions);
     }
 }

@@ -27,7 +27,7 @@
 
 use std::fmt;
 
-use super::{Caller, Capability, Grants, Permission, Resource, SignIn};
+use super::{Caller, Capability, Grant, Grants, Permission, Policy, Required, Resource, SignIn, Weighed};
 use crate::error::Rejection;
 
 /// The requirement of a route, with the resources that this request names.
@@ -41,8 +41,8 @@ pub enum Requirement<'a> {
     Administrator,
     /// To be this user, or an administrator.
     Account(&'a str),
-    /// Each capability on each of its resources, or to be an administrator.
-    All(&'a [(Capability, Vec<Resource>)]),
+    /// Each of these, or to be an administrator.
+    All(&'a [Required]),
 }
 
 /// The question that is decided: may this be done?
@@ -85,6 +85,19 @@ pub struct Held {
     pub resource: Resource,
     /// The level of the grant, or the default one.
     pub level: Permission,
+    /// The grant; by default if there is none.
+    pub by: Option<Grant>,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { resource, level, by } = self;
+        write!(f, "{} on {} {}", level.as_str(), resource.kind.as_str(), resource.id)?;
+        match by {
+            Some(Grant { role, row, .. }) => write!(f, " (grant {row} of role {role})"),
+            None => write!(f, " (by default)"),
+        }
+    }
 }
 
 impl Permit {
@@ -164,13 +177,7 @@ impl fmt::Display for Denial {
             }
             Self::NoAdministrator { user } => write!(f, "user {user} is no administrator"),
             Self::AnotherAccount { user } => write!(f, "user {user} asks about another user"),
-            Self::TooLow { user, needed, held: Held { resource, level } } => write!(
-                f,
-                "user {user} holds {} on {} {}, {needed:?} is needed",
-                level.as_str(),
-                resource.kind.as_str(),
-                resource.id
-            ),
+            Self::TooLow { user, needed, held } => write!(f, "user {user} holds {held}, {needed:?} is needed"),
         }
     }
 }
@@ -187,7 +194,7 @@ pub fn decide(
     question: &Question<'_>,
     caller: Option<&Caller>,
     grants: &Grants,
-    default: Permission,
+    policy: Policy,
 ) -> Result<Permit, Denial> {
     let Some(caller) = caller else {
         return match question.requirement {
@@ -207,7 +214,7 @@ pub fn decide(
         Requirement::Administrator => return Err(Denial::NoAdministrator { user }),
         Requirement::Account(name) if *name == caller.username => Reason::OwnAccount,
         Requirement::Account(_) => return Err(Denial::AnotherAccount { user }),
-        Requirement::All(all) => Reason::Held(held(all, user, grants, default)?),
+        Requirement::All(all) => Reason::Held(held(all, user, grants, policy)?),
     };
     if question.administers && !caller.sign_in.may_administer() {
         return Err(Denial::TokenWithoutScope { user });
@@ -216,23 +223,20 @@ pub fn decide(
 }
 
 /// The levels that are enough, each of them.
-fn held(
-    all: &[(Capability, Vec<Resource>)],
-    user: i64,
-    grants: &Grants,
-    default: Permission,
-) -> Result<Vec<Held>, Denial> {
-    let each = all.iter().flat_map(|(needed, resources)| resources.iter().map(|resource| (*needed, resource)));
-    each.map(|(needed, resource)| {
-        let held = Held { resource: resource.clone(), level: grants.level(resource, default) };
-        if held.level.allows(needed) { Ok(held) } else { Err(Denial::TooLow { user, needed, held }) }
-    })
-    .collect()
+fn held(all: &[Required], user: i64, grants: &Grants, policy: Policy) -> Result<Vec<Held>, Denial> {
+    let weighed = all.iter().map(|required| required.weigh(grants, policy));
+    weighed
+        .map(|weighed| {
+            let Weighed { rung, level, by } = weighed;
+            let held = Held { resource: rung.resource.clone(), level, by };
+            if weighed.is_enough() { Ok(held) } else { Err(Denial::TooLow { user, needed: rung.capability, held }) }
+        })
+        .collect()
 }
 
-/// Returns true if a row of a list may be shown: each resource that it is about must be readable, and there must be one.
-pub fn may_read(resources: &[Resource], grants: &Grants, default: Permission) -> bool {
-    !resources.is_empty() && resources.iter().all(|it| grants.level(it, default).allows(Capability::Read))
+/// Returns true if a row of a list may be shown: all that is required must be held, and something must be required.
+pub fn may_read(all: &[Required], grants: &Grants, policy: Policy) -> bool {
+    !all.is_empty() && all.iter().all(|required| required.weigh(grants, policy).is_enough())
 }
 
 #[cfg(test)]
@@ -245,7 +249,8 @@ mod tests {
 
     fn ask(requirement: Requirement<'_>, caller: Option<&Caller>) -> Result<Reason, Denial> {
         let question = Question { requirement, reads: false, administers: false };
-        decide(&question, caller, &Grants::default(), Permission::Manage).map(|permit| permit.reason)
+        let policy = Policy { default: Permission::Manage, has_floor: false };
+        decide(&question, caller, &Grants::default(), policy).map(|permit| permit.reason)
     }
 
     #[test]
@@ -271,11 +276,11 @@ mod tests {
         assert_eq!(ask(Requirement::Account("bob"), Some(&admin)), Ok(Reason::Administrator));
         assert_eq!(ask(Requirement::Administrator, Some(&alice)), Err(Denial::NoAdministrator { user: 2 }));
         let model = Resource::registered_model("m");
-        let all = [(Capability::Delete, vec![model.clone()])];
+        let all = [Required::on(Capability::Delete, &model)];
         // nothing is held where the directory was not asked, whatever the default
-        let held = Held { resource: model, level: Permission::NoPermissions };
+        let held = Held { resource: model, level: Permission::Deny, by: None };
         let denied = Denial::TooLow { user: 2, needed: Capability::Delete, held };
-        assert_eq!(denied.to_string(), "user 2 holds NO_PERMISSIONS on registered_model m, Delete is needed");
+        assert_eq!(denied.to_string(), "user 2 holds DENY on registered_model m (by default), Delete is needed");
         assert_eq!(ask(Requirement::All(&all), Some(&alice)), Err(denied));
     }
 

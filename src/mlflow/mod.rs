@@ -2,4 +2,5 @@
 
 pub mod artifact_path;
 pub mod messages;
+pub mod prompt;
 pub mod uri;

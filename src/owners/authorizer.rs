@@ -1,12 +1,15 @@
 //! From what a route requires to a permit: the resources that the request is about, the grants on them, the decision.
 
+use super::prompts::Alternatives;
 use super::{Owners, Targets};
 use crate::accounts::{Accounts, Database};
-use crate::authz::{self, Caller, Capability, Grants, Permit, Question, Requirement, Resource};
+use crate::authz::{
+    self, Caller, Capability, Grants, Permit, Question, Required, Requirement, Resource, may_read, patterns,
+};
 use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::request::input::text;
-use crate::request::{Call, RequiredAccess};
+use crate::request::{Call, RequiredAccess, ResourceRef};
 use crate::routes::{Answer, Endpoint, Requires, Route};
 use crate::upstream::Origin;
 
@@ -29,13 +32,10 @@ pub struct Asker<'a> {
 }
 
 impl<O: Origin> Owners<'_, O> {
-    /// Returns true if these grants are enough for what is known to be asked for.
+    /// Returns true if these grants are enough for what is known to be asked for, whatever a name is the name of.
     pub fn known_requirements_met(&self, targets: &Targets, caller: &Caller, grants: &Grants) -> bool {
-        let default = self.config.default_permission;
-        let may = |(access, resource): (&RequiredAccess, Option<&Resource>)| {
-            resource.is_none_or(|it| caller.is_admin || grants.level(it, default).allows(access.capability))
-        };
-        targets.iter().all(may)
+        let policy = self.config.policy();
+        caller.is_admin || targets.known_requirements().iter().all(|it| it.weigh(grants, policy).is_enough())
     }
 }
 
@@ -80,19 +80,44 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
         mut grants: Grants,
     ) -> Result<Permit> {
         let resources = self.owners.resolve(targets).await?;
-        if !grants.cover(resources.iter().flatten()) {
-            grants = self.accounts.grants(caller.id, &resources.concat()).await?;
-        }
-        let each = targets.required().iter().zip(resources);
-        let all: Vec<_> = each.map(|(access, resources)| (access.capability, resources)).collect();
-        self.decide(call, call.row.and_then(Route::endpoint), Requirement::All(&all), caller, &grants)
+        let each = targets.required().iter().zip(&resources);
+        let all =
+            each.flat_map(|(access, resources)| resources.iter().map(|it| Alternatives::of(access, it))).collect();
+        let endpoint = call.row.and_then(Route::endpoint);
+        self.chosen(call, endpoint, all, caller, &mut grants).await
     }
 
-    /// A permit to see all of these, with the grants that D1 has now.
-    pub async fn to_read(&self, call: &Call<O::Stream>, resources: Vec<Resource>, caller: &Caller) -> Result<Permit> {
-        let grants = self.accounts.grants(caller.id, &resources).await?;
-        let all = [(Capability::Read, resources)];
-        self.decide(call, None, Requirement::All(&all), caller, &grants)
+    /// A permit to see all of these, with the grants that D1 has now. `like` is the access that the request requires.
+    pub async fn to_read(
+        &self,
+        call: &Call<O::Stream>,
+        resources: &[Resource],
+        like: Option<&RequiredAccess>,
+        caller: &Caller,
+    ) -> Result<Permit> {
+        let access = match like {
+            Some(access) => RequiredAccess { capability: Capability::Read, ..access.clone() },
+            None => RequiredAccess::to(Capability::Read, ResourceRef::Anybodys),
+        };
+        let all = resources.iter().map(|resource| Alternatives::of(&access, resource)).collect();
+        self.chosen(call, None, all, caller, &mut Grants::default()).await
+    }
+
+    /// A permit if one alternative of each is held. D1 is asked if the grants do not cover all of them.
+    async fn chosen(
+        &self,
+        call: &Call<O::Stream>,
+        endpoint: Option<Endpoint>,
+        all: Vec<Alternatives>,
+        caller: &Caller,
+        grants: &mut Grants,
+    ) -> Result<Permit> {
+        let patterns = patterns(all.iter().flat_map(Alternatives::all));
+        if !grants.cover(patterns.iter()) {
+            *grants = self.accounts.grants(caller.id, &patterns).await?;
+        }
+        let required = self.owners.choose(all, grants, self.owners.config.policy()).await?;
+        self.decide(call, endpoint, Requirement::All(&required), caller, grants)
     }
 
     /// A permit for whatever everybody gets who has logged in.
@@ -107,21 +132,19 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
         permit.map_err(|rejection| if caller.is_admin { rejection } else { no_row() })
     }
 
-    /// A permit for the ones among these that may be seen.
+    /// A permit for the ones among these that may be seen: each with what is required to see it.
     pub fn readable(
         &self,
         call: &Call<O::Stream>,
-        resources: Vec<Resource>,
+        all: Vec<(Resource, Vec<Required>)>,
         caller: &Caller,
         grants: &Grants,
     ) -> Result<(Permit, Vec<Resource>)> {
-        let default = self.owners.config.default_permission;
-        let mut all = resources;
-        all.retain(|resource| authz::may_read(std::slice::from_ref(resource), grants, default));
-        let wanted = [(Capability::Read, all)];
-        let permit = self.decide(call, None, Requirement::All(&wanted), caller, grants)?;
-        let [(_, all)] = wanted;
-        Ok((permit, all))
+        let policy = self.owners.config.policy();
+        let (readable, required): (Vec<_>, Vec<_>) =
+            all.into_iter().filter(|(_, required)| may_read(required, grants, policy)).unzip();
+        let permit = self.decide(call, None, Requirement::All(&required.concat()), caller, grants)?;
+        Ok((permit, readable))
     }
 
     fn decide(
@@ -134,7 +157,7 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
     ) -> Result<Permit> {
         let administers = endpoint.is_some_and(Endpoint::administers);
         let question = Question { requirement, reads: call.reads(), administers };
-        Ok(authz::decide(&question, Some(caller), grants, self.owners.config.default_permission)?)
+        Ok(authz::decide(&question, Some(caller), grants, self.owners.config.policy())?)
     }
 }
 

@@ -8,8 +8,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 pub mod authorizer;
 mod prefetch;
+pub mod prompts;
 
-use crate::authz::Resource;
+use crate::authz::{Required, Resource};
 use crate::bounded::{Bounded, Weigh};
 use crate::config::Config;
 use crate::error::{Rejection, Result};
@@ -21,6 +22,7 @@ use crate::request::{RequiredAccess, ResourceRef};
 use crate::routes::ChildKind;
 use crate::upstream::proxy::Proxy;
 use crate::upstream::{Origin, bad_upstream_response, collect};
+use prompts::Alternatives;
 
 /// Subrequests beside look-ups: D1, the data centre's cache, the origin.
 const OTHER_SUBREQUESTS: u32 = 10;
@@ -106,6 +108,14 @@ impl Targets {
         &self.required
     }
 
+    /// Returns the requirements that are known, as far as no look-up is needed to know them.
+    pub fn known_requirements(&self) -> Vec<Required> {
+        let known = self.iter().filter_map(|(access, resource)| Some((access, resource?)));
+        known
+            .flat_map(|(access, resource)| Alternatives::of(access, resource).all().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
     /// Returns true if no look-up is needed.
     pub fn are_known(&self) -> bool {
         self.iter().all(|(_, resource)| resource.is_some())
@@ -150,7 +160,7 @@ impl<O: Origin> Owners<'_, O> {
         let unknown = targets.iter().filter(|(_, resource)| resource.is_none()).map(|(access, _)| &access.subject);
         let mut unknown: Vec<&ResourceRef> = unknown.filter(|subject| seen.insert(*subject)).collect();
         let mut found = self.resolve_traces(&mut unknown).await?;
-        let most = self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize;
+        let most = self.most_look_ups();
         if unknown.len() > most {
             return Err(Rejection::invalid(format!(
                 "The request names {} runs, models or traces whose experiment is not known yet; at most {most} can be \
@@ -171,6 +181,10 @@ impl<O: Origin> Owners<'_, O> {
             .iter()
             .map(|target| resources(target).ok_or_else(|| bad_upstream_response("a look-up was lost")))
             .collect()
+    }
+
+    fn most_look_ups(&self) -> usize {
+        self.config.subrequest_limit.saturating_sub(OTHER_SUBREQUESTS) as usize
     }
 
     /// Takes the traces out of `unknown` and resolves them with one question, if there are several.

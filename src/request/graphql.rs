@@ -14,7 +14,7 @@ use apollo_parser::cst::{self, CstNode};
 use apollo_parser::{Parser, cst::Definition, cst::Selection};
 
 use super::resource_ref::{RequiredAccess, ResourceRef};
-use crate::authz::{Capability, Resource};
+use crate::authz::{Capability, Resource, ResourceType};
 use crate::error::{Rejection, Result};
 use crate::json::Json;
 use crate::routes::ChildKind;
@@ -257,7 +257,10 @@ impl Scan {
                 ids.iter().map(|id| Ok(ResourceRef::Known(Resource::experiment(id)?))).collect::<Result<_>>()?
             }
         };
-        let demand = |subject| RequiredAccess { capability: Capability::Read, subject };
+        let demand = |subject| match name == "mlflowSearchRuns" {
+            true => RequiredAccess { capability: Capability::Read, subject, children: vec![ResourceType::Run] },
+            false => RequiredAccess::to(Capability::Read, subject),
+        };
         let is_paged = name == SEARCH && self.is_paged(field)?;
         Ok(Root { key, required: subjects.into_iter().map(demand).collect(), name, is_paged })
     }

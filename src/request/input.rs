@@ -1,7 +1,7 @@
 //! The parameters of the endpoints that are answered here, each read once: the decision and the endpoint take the same value.
 
 use super::{Call, Payload, ResourceRef, Unreadable};
-use crate::authz::{Kind, Resource};
+use crate::authz::{EVERY, Resource, ResourceType};
 use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::json::Json;
@@ -62,27 +62,28 @@ pub fn not_text(name: &str) -> Rejection {
 /// Returns the resource that `resource_id` names, given `resource_type` beside it. A pattern is for administrators.
 pub(super) fn granted<S>(call: &Call<S>, id: &str) -> Result<ResourceRef> {
     let kind = kind(&text(call, "resource_type")?)?;
-    if id == "*" {
+    if id == EVERY {
         return Ok(ResourceRef::Nothing("a grant on every resource".to_owned()));
     }
     Ok(ResourceRef::Known(named(kind, id)?))
 }
 
-fn kind(name: &str) -> Result<Kind> {
-    Kind::parse(name).ok_or_else(|| {
-        Rejection::invalid(format!(
-            "Invalid resource type '{name}'. Valid resource types are: ('experiment', 'prompt', 'registered_model')"
-        ))
+fn kind(name: &str) -> Result<ResourceType> {
+    ResourceType::parse(name).ok_or_else(|| {
+        let all = ResourceType::ALL.map(|kind| format!("'{}'", kind.as_str())).join(", ");
+        Rejection::invalid(format!("Invalid resource type '{name}'. Valid resource types are: ({all})"))
     })
 }
 
-fn named(kind: Kind, id: &str) -> Result<Resource> {
+fn named(kind: ResourceType, id: &str) -> Result<Resource> {
     match kind {
-        _ if id == "*" => {
-            Err(Rejection::invalid("Invalid resource_pattern '*': grants on every resource are not supported."))
-        }
-        Kind::Experiment => Resource::experiment(id),
-        Kind::RegisteredModel => Ok(Resource::registered_model(id)),
+        _ if id == EVERY => Ok(Resource::every(kind)),
+        _ if kind.is_granted_as_a_whole() => Err(Rejection::invalid(format!(
+            "Invalid resource_pattern '{id}' for resource_type='{}'. This resource type supports only wildcard ('*') grants.",
+            kind.as_str()
+        ))),
+        ResourceType::Experiment => Resource::experiment(id),
+        _ => Ok(Resource { kind, id: id.to_owned() }),
     }
 }
 

@@ -1,10 +1,11 @@
 //! The things that a request is about.
 
-use super::Call;
 use super::path::canonical_artifact;
-use crate::authz::{Capability, Resource};
+use super::{Call, Payload};
+use crate::authz::{Capability, EVERY, Required, Resource, ResourceType};
 use crate::error::{Rejection, Result};
 use crate::json::Json;
+use crate::mlflow::prompt::{PROMPT_TAG, is_prompt};
 use crate::mlflow::uri::{ArtifactLocation, SourceUri};
 use crate::routes::{Body, ChildKind, ValueKind};
 
@@ -15,6 +16,27 @@ pub struct RequiredAccess {
     pub capability: Capability,
     /// To what.
     pub subject: ResourceRef,
+    /// The types of the children of that which it is about; none if it is about the thing itself.
+    pub children: Vec<ResourceType>,
+}
+
+impl RequiredAccess {
+    /// Access to something, or, where grants can be about a child of that type, to the child.
+    pub fn to(capability: Capability, subject: ResourceRef) -> Self {
+        let children = subject.child_types();
+        Self { capability, subject, children }
+    }
+
+    /// The requirements that this access means for one of the resources that it is about.
+    pub fn requirements(&self, resource: &Resource) -> Vec<Required> {
+        if self.children.is_empty() {
+            return vec![Required::on(self.capability, resource)];
+        }
+        let mut all: Vec<Required> =
+            self.children.iter().flat_map(|child| Required::on_children(self.capability, *child, resource)).collect();
+        all.dedup();
+        all
+    }
 }
 
 /// Something that a request is about.
@@ -46,6 +68,22 @@ pub enum ResourceRef {
     Nothing(String),
 }
 
+impl ResourceRef {
+    /// The types of the children that it is about, if it is about children that can be granted.
+    fn child_types(&self) -> Vec<ResourceType> {
+        match self {
+            Self::Child(kind, _) | Self::ChildIfExists(kind, _) => kind.resource_type().into_iter().collect(),
+            // it lies in the folder of the one or of the other
+            Self::Location { run, logged_model, .. } => {
+                let run = run.as_ref().map(|_| ResourceType::Run);
+                run.into_iter().chain(logged_model.as_ref().map(|_| ResourceType::LoggedModel)).collect()
+            }
+            Self::Known(_) | Self::ExperimentByName(_) | Self::ArtifactLocation(_) => Vec::new(),
+            Self::Anybodys | Self::Nothing(_) => Vec::new(),
+        }
+    }
+}
+
 /// Tags by which the origin finds a trace's data. A user who sets one reads the data that it points at
 /// (docs/mlflow-weaknesses.md#tags-that-point-at-data).
 const TAGS_OF_MLFLOW: &[&str] =
@@ -62,35 +100,62 @@ impl<S> Call<S> {
         for claim in route.access() {
             let (capability, field) = claim.parts();
             let values = self.values(field)?;
-            if values.is_empty() && field.names == ValueKind::ArtifactLocation {
-                required.push(RequiredAccess { capability, subject: ResourceRef::Anybodys }); // the origin's own place
+            match field.names {
+                ValueKind::Every(kind) => {
+                    required.push(RequiredAccess::to(capability, ResourceRef::Known(Resource::every(kind))));
+                }
+                // the origin's own place
+                ValueKind::ArtifactLocation if values.is_empty() => {
+                    required.push(RequiredAccess::to(capability, ResourceRef::Anybodys));
+                }
+                _ => {}
             }
             for value in values {
-                required
-                    .extend(self.subject(field.names, value)?.map(|subject| RequiredAccess { capability, subject }));
+                required.extend(self.access(capability, field.names, value)?);
             }
         }
         Ok(required)
     }
 
-    fn subject(&self, names: ValueKind, value: String) -> Result<Option<ResourceRef>> {
-        Ok(Some(match names {
+    /// The access that a value requires; none if it is everybody's.
+    fn access(&self, capability: Capability, names: ValueKind, value: String) -> Result<Option<RequiredAccess>> {
+        let subject = match names {
             ValueKind::Experiment => ResourceRef::Known(Resource::experiment(&value)?),
-            ValueKind::RegisteredModel => ResourceRef::Known(Resource::registered_model(&value)),
+            ValueKind::InExperiment(children) => {
+                let subject = ResourceRef::Known(Resource::experiment(&value)?);
+                return Ok(Some(RequiredAccess { capability, subject, children: children.to_vec() }));
+            }
+            ValueKind::Every(kind) => ResourceRef::Known(Resource::every(kind)),
+            ValueKind::RegisteredModel => registered_model(&value),
+            ValueKind::ModelVersion => {
+                let (subject, children) = (registered_model(&value), vec![ResourceType::RegisteredModelVersion]);
+                return Ok(Some(RequiredAccess { capability, subject, children }));
+            }
             ValueKind::ExperimentByName => ResourceRef::ExperimentByName(value),
             ValueKind::Child(part) => ResourceRef::Child(part, value),
+            ValueKind::InChild(part, children) => {
+                let subject = ResourceRef::Child(part, value);
+                return Ok(Some(RequiredAccess { capability, subject, children: children.to_vec() }));
+            }
             ValueKind::ChildIfExists(part) => ResourceRef::ChildIfExists(part, value),
             ValueKind::TraceTag if !TAGS_OF_MLFLOW.contains(&value.as_str()) => return Ok(None),
             ValueKind::TraceTag => ResourceRef::Nothing(format!("the tag {value} is set by MLflow alone")),
+            ValueKind::ModelTag if value != PROMPT_TAG => return Ok(None),
+            ValueKind::ModelTag => ResourceRef::Nothing("a model does not become a prompt, nor the reverse".to_owned()),
             ValueKind::AssessmentId => ResourceRef::Nothing("the id of an assessment is for MLflow to give".to_owned()),
             ValueKind::NewModelName => {
+                check_model_name(&value)?;
+                ResourceRef::Known(Resource::every(self.made_type()))
+            }
+            ValueKind::NextModelName => {
                 check_model_name(&value)?;
                 ResourceRef::Anybodys
             }
             ValueKind::Gateway if is_configuration_without_gateway(&value) => return Ok(None),
             ValueKind::Gateway => ResourceRef::Nothing("the gateway is for administrators".to_owned()),
-            ValueKind::ArtifactPath => in_store(&value)?,
-            ValueKind::Source => return self.source(value),
+            // a DELETE, which removes a whole folder, is the one that needs MANAGE
+            ValueKind::ArtifactPath => return in_store(capability, &value).map(Some),
+            ValueKind::Source => return self.source(capability, value),
             ValueKind::LineageRun if self.is_copy()? => return Ok(None),
             ValueKind::LineageRun => ResourceRef::Child(ChildKind::Run, value),
             ValueKind::ArtifactLocation => {
@@ -99,25 +164,33 @@ impl<S> Call<S> {
                 ResourceRef::ArtifactLocation(value)
             }
             ValueKind::Granted => super::input::granted(self, &value)?,
-        }))
+        };
+        Ok(Some(RequiredAccess::to(capability, subject)))
+    }
+
+    /// The type of what a request to make a registered model makes: the tag says if it is a prompt.
+    fn made_type(&self) -> ResourceType {
+        match &self.payload {
+            Payload::Json(_, Ok(json)) if is_prompt(json) => ResourceType::Prompt,
+            _ => ResourceType::RegisteredModel,
+        }
     }
 
     /// Reads a source, which points at a run, a model, a prompt, or a path of the proxied store. Any other place counts only as
     /// part of the artifacts of the run or logged model that the request names beside it.
-    fn source(&self, source: String) -> Result<Option<ResourceRef>> {
-        Ok(Some(match source_uri(&source)? {
+    fn source(&self, capability: Capability, source: String) -> Result<Option<RequiredAccess>> {
+        let subject = match source_uri(&source)? {
             SourceUri::Run(id) => ResourceRef::Child(ChildKind::Run, id.to_owned()),
             SourceUri::LoggedModel(id) => ResourceRef::Child(ChildKind::LoggedModel, id.to_owned()),
-            SourceUri::RegisteredModel(name) | SourceUri::Prompt(name) => {
-                ResourceRef::Known(Resource::registered_model(name))
-            }
-            SourceUri::ProxiedArtifact(path) => in_store(path)?,
+            SourceUri::RegisteredModel(name) | SourceUri::Prompt(name) => registered_model(name),
+            SourceUri::ProxiedArtifact(path) => return in_store(capability, path).map(Some),
             SourceUri::Placeholder => return Ok(None),
             SourceUri::Place(_) => {
                 let (run, logged_model) = (self.optional("run_id")?, self.optional("model_id")?);
                 ResourceRef::Location { source, run, logged_model }
             }
-        }))
+        };
+        Ok(Some(RequiredAccess::to(capability, subject)))
     }
 
     /// Returns true if a version is copied from that of another registered model. What may be read of that is what may be
@@ -129,6 +202,15 @@ impl<S> Call<S> {
     }
 }
 
+/// A registered model or prompt, by its name. A grant on one that is named `*` would be one on every model: if the origin has
+/// such a one, it is for administrators.
+fn registered_model(name: &str) -> ResourceRef {
+    match name {
+        EVERY => ResourceRef::Nothing("a model of the name *".to_owned()),
+        name => ResourceRef::Known(Resource::registered_model(name)),
+    }
+}
+
 fn source_uri(text: &str) -> Result<SourceUri<'_>> {
     SourceUri::parse(text)
         .map_err(|error| Rejection::invalid(format!("Invalid model version source: '{text}'; {error}.")))
@@ -136,7 +218,7 @@ fn source_uri(text: &str) -> Result<SourceUri<'_>> {
 
 /// MLflow 3.13 and later read a grant on the name `*` as one on every model, and so would a database that is exported to it.
 pub fn check_model_name(name: &str) -> Result<()> {
-    if name == "*" {
+    if name == EVERY {
         return Err(Rejection::invalid(
             "'*' is reserved for wildcard permission grants and cannot be used as a registered model or prompt name.",
         ));
@@ -160,24 +242,41 @@ fn is_configuration_without_gateway(text: &str) -> bool {
 /// Finds the owner of a path in the proxied artifact store: the experiment that it begins with (MLflow 3.17 puts those
 /// of other workspaces under `workspaces/<name>/`), or else the run or logged model whose folder it lies in, as under
 /// an artifact location of an experiment's own.
-fn in_store(path: &str) -> Result<ResourceRef> {
+fn in_store(capability: Capability, path: &str) -> Result<RequiredAccess> {
     let path = canonical_artifact(path).map_err(|e| Rejection::invalid(format!("Invalid artifact path: {e}.")))?;
     let segments: Vec<&str> = path.split('/').collect();
-    let experiment = match segments.as_slice() {
-        ["workspaces", _, experiment, ..] | [experiment, ..] => *experiment,
-        [] => "",
+    let (experiment, below) = match segments.as_slice() {
+        ["workspaces", _, experiment, below @ ..] | [experiment, below @ ..] => (*experiment, below),
+        [] => ("", [].as_slice()),
     };
     if !experiment.is_empty() && experiment.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(ResourceRef::Known(Resource::experiment(experiment)?));
+        let subject = ResourceRef::Known(Resource::experiment(experiment)?);
+        let children = folder_types(below, capability == Capability::Manage);
+        return Ok(RequiredAccess { capability, subject, children });
     }
     // <location>/<run id>/artifacts/… and <location>/models/<model id>/artifacts/…
     let owner = segments.iter().zip(segments.iter().skip(1)).find(|(_, next)| **next == "artifacts").map(|(id, _)| *id);
     let source = format!("mlflow-artifacts:/{path}");
-    Ok(match owner {
+    let subject = match owner {
         Some(id) if id.starts_with("m-") => {
             ResourceRef::Location { source, run: None, logged_model: Some(id.to_owned()) }
         }
         Some(id) => ResourceRef::Location { source, run: Some(id.to_owned()), logged_model: None },
         None => ResourceRef::Nothing(format!("artifact path '{path}' belongs to no experiment")),
-    })
+    };
+    Ok(RequiredAccess::to(capability, subject))
+}
+
+/// The types of the children whose artifacts lie in a folder of an experiment (MLflow 3.17). What removes a folder with
+/// everything below it is about every type that may lie there.
+fn folder_types(below: &[&str], is_recursive: bool) -> Vec<ResourceType> {
+    let is_run_id = |folder: &str| folder.len() == 32 && folder.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    match below {
+        [] if is_recursive => vec![ResourceType::Run, ResourceType::Trace, ResourceType::LoggedModel],
+        ["models", ..] => vec![ResourceType::LoggedModel],
+        ["traces", ..] => vec![ResourceType::Trace],
+        [_, "artifacts", ..] => vec![ResourceType::Run],
+        [folder, ..] if is_run_id(folder) || is_recursive => vec![ResourceType::Run],
+        _ => Vec::new(),
+    }
 }

@@ -8,7 +8,7 @@ use super::query::Query;
 use crate::error::{Rejection, Result};
 use crate::json::Wanted;
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
-use crate::routes::{Access, Answer, Cardinality, Route, TABLE};
+use crate::routes::{Access, Answer, Cardinality, GrantEffect, Route, TABLE};
 
 /// The fields that are looked at beside those of the row: the run and the logged model of a location, and the name that
 /// a effect is about.
@@ -16,6 +16,9 @@ const BESIDE: &[&str] = &["run_id", "model_id", "name"];
 
 /// The fields of a filtered search that are looked at beside those of the row.
 const OF_A_SEARCH: &[&str] = &["max_results", "page_token"];
+
+/// The fields of a request to make a model that say if it is a prompt.
+const OF_A_CREATION: &[&str] = &["tags[]", "key", "value"];
 
 /// The fields of a row's requests.
 #[derive(Debug)]
@@ -40,7 +43,10 @@ impl Shape {
     fn new(row: &Route) -> Self {
         let claims = row.access();
         let steps = || claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
-        let beside = BESIDE.iter().chain(if matches!(row.answer, Answer::FilterRows(_)) { OF_A_SEARCH } else { &[] });
+        let is_search = matches!(row.answer, Answer::FilterRows(_));
+        let is_creation = row.answer == Answer::Effect(GrantEffect::ModelCreated);
+        let of_search = if is_search { OF_A_SEARCH } else { &[] };
+        let beside = BESIDE.iter().chain(of_search).chain(if is_creation { OF_A_CREATION } else { &[] });
         let names = || steps().chain(beside.clone().copied());
         let is_built_whole = matches!(row.answer, Answer::FilterRows(_) | Answer::RestrictIds);
         let reader = match messages::of_route(row.method.as_str(), &nameless(row.path)) {
@@ -187,6 +193,9 @@ mod tests {
         for row in rows() {
             for claim in row.access() {
                 let (_, field) = claim.parts();
+                if field.parameters.is_empty() {
+                    continue; // it names every resource of a type
+                }
                 let known = |path: &&&str| {
                     let mut message = Some(of(row).message());
                     row.path.contains(&format!("{path}}}"))

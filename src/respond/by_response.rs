@@ -40,7 +40,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         }
         let bytes = answer.read().await?;
         let object = read_json(&bytes)?;
-        let permit = self.authorizer.to_read(&call, experiments_in(&object, path)?, caller).await?;
+        let permit = self.authorizer.to_read(&call, &experiments_in(&object, path)?, required.first(), caller).await?;
         if let ([RequiredAccess { subject: ResourceRef::Child(part, id), .. }], [at @ .., "experiment_id"]) =
             (required, path)
             && let Some(object) = object.at(at)

@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use super::{Answered, Responder};
 use crate::accounts::Database;
-use crate::authz::{Caller, Kind, Permit, Resource};
+use crate::authz::{Caller, Permit, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::{Method, Response};
 use crate::json::Json;
+use crate::mlflow::prompt::is_prompt;
 use crate::owners::{experiments_in, read_json};
 use crate::request::{Call, Payload};
 use crate::routes::GrantEffect;
@@ -55,7 +56,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 }
             }
             GrantEffect::ModelCreated => {
-                let model = Resource::registered_model(&model_in(&bytes)?);
+                let model = made_model(&read_json(&bytes)?)?;
                 self.grant_manage_or_undo(caller, &model).await?;
             }
             GrantEffect::ModelRenamed => {
@@ -64,7 +65,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 let is_tried = Cell::new(false);
                 let rename = async || {
                     let again = is_tried.replace(true);
-                    self.accounts.rename(Kind::RegisteredModel, &old, &new, again).await
+                    self.accounts.rename(ResourceType::RegisteredModel, &old, &new, again).await
                 };
                 retry(rename).await.map_err(|failure| unsettled(&said, &failure))?;
             }
@@ -85,8 +86,8 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             return Ok(());
         };
         let (method, target, key) = match resource.kind {
-            Kind::Experiment => (Method::Post, "/api/2.0/mlflow/experiments/delete", "experiment_id"),
-            Kind::RegisteredModel => (Method::Delete, "/api/2.0/mlflow/registered-models/delete", "name"),
+            ResourceType::Experiment => (Method::Post, "/api/2.0/mlflow/experiments/delete", "experiment_id"),
+            _ => (Method::Delete, "/api/2.0/mlflow/registered-models/delete", "name"),
         };
         let mut object = Json::Object(Vec::new());
         object.set(key, Json::Text(resource.id.clone()));
@@ -113,6 +114,16 @@ async fn retry(write: impl AsyncFn() -> Result<()>) -> Result<()> {
         }
     }
     write().await
+}
+
+/// The model or prompt that the origin says it has made.
+fn made_model(answer: &Json) -> Result<Resource> {
+    let object = answer.at(&["registered_model"]);
+    let name = object.and_then(|object| object.field("name")).and_then(Json::text);
+    let name = name.ok_or_else(|| bad_upstream_response("no registered_model.name in the answer"))?;
+    let is_prompt = object.is_some_and(is_prompt);
+    let kind = if is_prompt { ResourceType::Prompt } else { ResourceType::RegisteredModel };
+    Ok(Resource { kind, id: name.to_owned() })
 }
 
 fn model_in(bytes: &[u8]) -> Result<String> {

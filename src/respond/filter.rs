@@ -18,12 +18,13 @@ use futures_util::future::try_join_all;
 use super::page_token::{Binding, Cursor, Position, RowKey, offset_in, offset_token, row_key};
 use super::{Answered, Responder, rows};
 use crate::accounts::Database;
-use crate::authz::{Caller, Permit, Resource, may_read};
+use crate::authz::{self, Caller, Capability, EVERY, Permit, Required, Resource, ResourceType, may_read};
 use crate::error::{Rejection, Result};
 use crate::http::{Body, Headers, Response};
 use crate::json::{Json, Limits, Wanted};
+use crate::mlflow::prompt::is_prompt;
 use crate::request::{Call, Payload};
-use crate::routes::{ChildKind, ListResponse, ValueKind};
+use crate::routes::{ChildKind, ListResponse, RowKind};
 use crate::upstream::{Origin, bad_upstream_response};
 
 /// Answers of the origin that make one of ours, at most; those that were too long are not counted.
@@ -60,7 +61,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         call.method = call.method.decided_as(); // a HEAD would tell the length of what is hidden
         let (size, token) = if listing.is_paged { take_paging(&mut call)? } else { (None, None) };
         let binding = self.config.secret_key.as_ref().map(|key| Binding { key, context: context(&call, caller) });
-        let most = if listing.names == ValueKind::Child(ChildKind::Dataset) { LOOK_UPS } else { usize::MAX };
+        let most = if listing.of == RowKind::Child(ChildKind::Dataset) { LOOK_UPS } else { usize::MAX };
         let look_ups = (self.config.subrequest_limit as usize).saturating_sub(OTHER_SUBREQUESTS).max(LEAST_LOOK_UPS);
         let mut search =
             Search { stage: self, call, caller, listing, questions: 0, too_long: 0, most, look_ups, headers: None };
@@ -87,42 +88,52 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         Ok(permit.release(Response { status: 200, headers, body: Body::Bytes(text.into_bytes()) }))
     }
 
-    /// The resources of each row; none if it may not be read, whatever the grants say.
-    async fn resources(&self, ids: Vec<String>, names: ValueKind) -> Result<Vec<Vec<Resource>>> {
-        match names {
-            ValueKind::RegisteredModel => Ok(ids.iter().map(|id| vec![Resource::registered_model(id)]).collect()),
-            ValueKind::Child(part) => {
-                let mut found = Vec::new();
-                for some in ids.chunks(LOOK_UPS_AT_ONCE) {
-                    let parents = try_join_all(some.iter().map(|id| self.owners.parent(part, id, false))).await?;
-                    found.extend(parents.into_iter().map(|parent| parent.map_or(Vec::new(), |p| p.experiments)));
-                }
-                Ok(found)
-            }
-            _ => ids
-                .iter()
-                .map(|id| {
-                    Ok(vec![
-                        Resource::experiment(id).map_err(|_| bad_upstream_response("an experiment id that is none"))?,
-                    ])
-                })
-                .collect(),
+    /// The requirements to see each row; none if it may not be seen, whatever the grants say.
+    async fn required(&self, rows: &[Named], of: RowKind) -> Result<Vec<Vec<Required>>> {
+        let RowKind::Child(part) = of else { return rows.iter().map(|row| to_see(row, of)).collect() };
+        let mut found = Vec::new();
+        for some in rows.chunks(LOOK_UPS_AT_ONCE) {
+            let parents = try_join_all(some.iter().map(|row| self.owners.parent(part, &row.id, false))).await?;
+            let experiments = parents.into_iter().map(|parent| parent.map_or(Vec::new(), |p| p.experiments));
+            found.extend(experiments.map(|all| all.iter().map(|it| Required::on(Capability::Read, it)).collect()));
         }
+        Ok(found)
     }
 
     /// True for each row that the caller may read.
-    async fn readable(&self, ids: Vec<String>, caller: &Caller, names: ValueKind) -> Result<Vec<bool>> {
-        let default = self.config.default_permission;
+    async fn readable(&self, rows: &[Named], caller: &Caller, of: RowKind) -> Result<Vec<bool>> {
+        let policy = self.config.policy();
         let mut readable = Vec::new();
-        for resources in self.resources(ids, names).await?.chunks(GRANTS_AT_ONCE) {
-            let mut wanted = resources.concat();
-            wanted.sort_by(|one, other| one.id.cmp(&other.id)); // a model has many versions
-            wanted.dedup();
-            let grants = self.accounts.grants(caller.id, &wanted).await?;
-            readable.extend(resources.iter().map(|all| may_read(all, &grants, default)));
+        for required in self.required(rows, of).await?.chunks(GRANTS_AT_ONCE) {
+            let patterns = authz::patterns(required.iter().flatten());
+            let grants = self.accounts.grants(caller.id, &patterns).await?;
+            readable.extend(required.iter().map(|all| may_read(all, &grants, policy)));
         }
         Ok(readable)
     }
+}
+
+/// The part of a row that says what it is.
+struct Named {
+    id: String,
+    is_prompt: bool,
+}
+
+/// The requirements to see a row that says itself whose it is. A model of the name `*` is for administrators.
+fn to_see(row: &Named, of: RowKind) -> Result<Vec<Required>> {
+    let kind = if row.is_prompt { ResourceType::Prompt } else { ResourceType::RegisteredModel };
+    let model = Resource { kind, id: row.id.clone() };
+    let experiment =
+        || Resource::experiment(&row.id).map_err(|_| bad_upstream_response("an experiment id that is none"));
+    Ok(match of {
+        RowKind::RegisteredModel | RowKind::ModelVersion if row.id == EVERY => Vec::new(),
+        RowKind::RegisteredModel => vec![Required::on(Capability::Read, &model)],
+        RowKind::ModelVersion => {
+            Required::on_children(Capability::Read, ResourceType::RegisteredModelVersion, &model).into()
+        }
+        RowKind::Experiment => vec![Required::on(Capability::Read, &experiment()?)],
+        RowKind::Child(_) => Vec::new(), // the origin is asked for those
+    })
 }
 
 /// A page of ours.
@@ -297,7 +308,7 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
 
     /// Asks for rows from a place on; with fewer and fewer until the answer is short enough.
     async fn ask(&mut self, from: &Cursor, size: Option<usize>) -> Result<Answer<O::Stream>> {
-        let is_looked_up = matches!(self.listing.names, ValueKind::Child(_));
+        let is_looked_up = matches!(self.listing.of, RowKind::Child(_));
         let mut size = size;
         loop {
             if is_looked_up {
@@ -347,7 +358,7 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
     async fn read(&mut self, bytes: Vec<u8>, from: &Cursor) -> Result<Rows> {
         let ListResponse { rows: list, id, .. } = self.listing;
         let text = String::from_utf8(bytes).map_err(|_| bad_upstream_response("a search answered with no UTF-8"))?;
-        let wanted = Wanted::Fields(&[list, id, "version", "next_page_token"]);
+        let wanted = Wanted::Fields(&[list, id, "version", "next_page_token", "tags", "key", "value"]);
         let page = Json::read(text.as_bytes(), wanted, Limits::NONE);
         let page = page.map_err(|error| bad_upstream_response(format!("not JSON: {error}")))?;
         let ids = ids_of(&page, self.listing)?;
@@ -355,16 +366,16 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
         if ranges.len() != ids.len() {
             return Err(bad_upstream_response(format!("{list} is no list")));
         }
-        if matches!(self.listing.names, ValueKind::Child(_)) {
+        if matches!(self.listing.of, RowKind::Child(_)) {
             self.look_ups = self.look_ups.saturating_sub(ids.len());
         }
-        let (ids, keys): (Vec<String>, Vec<RowKey>) = ids.into_iter().unzip();
-        let readable = self.stage.readable(ids, self.caller, self.listing.names).await?;
+        let (named, keys): (Vec<Named>, Vec<RowKey>) = ids.into_iter().unzip();
+        let readable = self.stage.readable(&named, self.caller, self.listing.of).await?;
         let rows = ranges.into_iter().zip(keys).zip(readable);
         let rows = rows.map(|((range, key), is_readable)| Row { range, key, is_readable }).collect();
         let token = page.get("next_page_token").and_then(Json::text).filter(|token| !token.is_empty());
         // rows that come more easily may be asked for in greater numbers again
-        if self.most < STEP && !matches!(self.listing.names, ValueKind::Child(_)) && text.len() < LONGEST_PAGE / 8 {
+        if self.most < STEP && !matches!(self.listing.of, RowKind::Child(_)) && text.len() < LONGEST_PAGE / 8 {
             self.most = self.most.saturating_mul(4);
         }
         Ok(Rows { start: from.clone(), rows, token: token.map(str::to_owned).filter(|_| self.listing.is_paged), text })
@@ -387,7 +398,7 @@ fn ask_for(missing: usize, is_first: bool) -> usize {
 }
 
 /// The id of each row, with a key that knows the row again. A row without an id is an error: it could be anything.
-fn ids_of(page: &Json, listing: ListResponse) -> Result<Vec<(String, RowKey)>> {
+fn ids_of(page: &Json, listing: ListResponse) -> Result<Vec<(Named, RowKey)>> {
     let Json::Object(_) = page else { return Err(bad_upstream_response("a search answered with no object")) };
     let Some(rows) = page.get(listing.rows).filter(|rows| **rows != Json::Null) else { return Ok(Vec::new()) };
     let rows = rows.list().ok_or_else(|| bad_upstream_response(format!("{} is no list", listing.rows)))?;
@@ -402,7 +413,7 @@ fn ids_of(page: &Json, listing: ListResponse) -> Result<Vec<(String, RowKey)>> {
                 id.ok_or_else(|| bad_upstream_response(format!("a row of {} without {}", listing.rows, listing.id)))?;
             let version = row.get("version").and_then(text).unwrap_or_default();
             let key = row_key(&[&id, &version]);
-            Ok((id, key))
+            Ok((Named { id, is_prompt: is_prompt(row) }, key))
         })
         .collect()
 }

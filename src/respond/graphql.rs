@@ -2,7 +2,7 @@
 
 use super::{Answered, Responder};
 use crate::accounts::Database;
-use crate::authz::{Resource, may_read};
+use crate::authz::{self, Capability, Required, Resource, ResourceType, may_read};
 use crate::error::{Rejection, Result};
 use crate::json::Json;
 use crate::owners::authorizer::Asker;
@@ -50,9 +50,10 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let mut object = read_json(&answer.read().await?)?;
         let mut models = Vec::new();
         models_in(&object, &mut models)?;
-        let grants = self.accounts.grants(caller.id, &models).await?;
-        let default = self.config.default_permission;
-        keep_rows(&mut object, &|model| may_read(std::slice::from_ref(model), &grants, default));
+        let required: Vec<Required> = models.iter().flat_map(to_see_a_version).collect();
+        let grants = self.accounts.grants(caller.id, &authz::patterns(&required)).await?;
+        let policy = self.config.policy();
+        keep_rows(&mut object, &|model| may_read(&to_see_a_version(model), &grants, policy));
         if let Some(data) = object.get_mut("data") {
             for key in &document.searches {
                 data.get_mut(key).into_iter().for_each(drop_tokens);
@@ -61,6 +62,13 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let answer = answer.release_with(&permit, object.compact().into_bytes());
         Ok(permit.release(answer))
     }
+}
+
+/// The requirements on a version of which the answer does not tell if it is one of a model or of a prompt: those of both.
+fn to_see_a_version(model: &Resource) -> Vec<Required> {
+    let prompt = Resource { kind: ResourceType::Prompt, id: model.id.clone() };
+    let read = |container| Required::on_children(Capability::Read, ResourceType::RegisteredModelVersion, container);
+    [read(model), read(&prompt)].concat()
 }
 
 fn model_of(row: &Json) -> Result<Resource> {

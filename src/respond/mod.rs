@@ -11,7 +11,7 @@ pub mod static_files;
 
 use crate::accounts::{Accounts, Database};
 use crate::admin::{self, Admin};
-use crate::authz::{self, Caller, Grants, Permission, Permit, Permitted, Question, Requirement};
+use crate::authz::{self, Caller, Grants, Permit, Permitted, Question, Requirement};
 use crate::config::Config;
 use crate::error::{Page, Rejection, Result};
 use crate::http::{Method, Response};
@@ -46,7 +46,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// Answers what needs no login.
     pub async fn public(&self, mut call: Call<O::Stream>) -> Answered<O::Stream> {
         let question = Question { requirement: Requirement::Public, reads: call.reads(), administers: false };
-        let permit = authz::decide(&question, None, &Grants::default(), Permission::NoPermissions)?;
+        let permit = authz::decide(&question, None, &Grants::default(), self.config.policy())?;
         let is_kept = call.row.is_some_and(|route| route.answer == Answer::CachePublic);
         let answer = match is_kept {
             true => self.static_file(&permit, &mut call).await?,
@@ -128,7 +128,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             Method::Options if call.is_ours() => {
                 let question =
                     Question { requirement: Requirement::Authenticated, reads: call.reads(), administers: false };
-                let permit = authz::decide(&question, Some(caller), &Grants::default(), Permission::NoPermissions)?;
+                let permit = authz::decide(&question, Some(caller), &Grants::default(), self.config.policy())?;
                 let mut response = Response::new(200, "text/html; charset=utf-8", "");
                 response.headers.append("Allow", call.allow());
                 Ok(permit.release(response))

@@ -2,7 +2,6 @@
 
 use super::{Answered, Responder};
 use crate::accounts::Database;
-use crate::authz::Resource;
 use crate::http::Response;
 use crate::json::Json;
 use crate::owners::authorizer::Asker;
@@ -15,8 +14,9 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let Asker { caller, grants, targets } = asker;
         self.authorizer.signed_in(&call, caller)?;
         let targets = targets?;
-        let named: Vec<Resource> = targets.iter().filter_map(|(_, resource)| resource.cloned()).collect();
-        let (permit, readable) = self.authorizer.readable(&call, named, caller, &grants)?;
+        let named =
+            targets.iter().filter_map(|(access, resource)| Some((resource?.clone(), access.requirements(resource?))));
+        let (permit, readable) = self.authorizer.readable(&call, named.collect(), caller, &grants)?;
         if readable.is_empty() {
             return Ok(permit.release(Response::new(200, "application/json", "{}")));
         }

@@ -6,7 +6,7 @@ use super::words::*;
 const DATASET: &Field = &field(ValueKind::Child(ChildKind::Dataset), Cardinality::One, &["dataset_id"]);
 
 const ROW: ListResponse =
-    ListResponse { rows: "datasets", id: "dataset_id", names: ValueKind::Child(ChildKind::Dataset), is_paged: true };
+    ListResponse { rows: "datasets", id: "dataset_id", of: RowKind::Child(ChildKind::Dataset), is_paged: true };
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[

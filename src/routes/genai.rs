@@ -11,7 +11,7 @@ use super::words::*;
 
 const SCORER_EXPERIMENTS: &[&str] = &["configs", "[]", "experiment_id"];
 const SCORERS: ListResponse =
-    ListResponse { rows: "scorers", id: "experiment_id", names: ValueKind::Experiment, is_paged: false };
+    ListResponse { rows: "scorers", id: "experiment_id", of: RowKind::Experiment, is_paged: false };
 
 const ISSUE: &Field = &field(ValueKind::Child(ChildKind::Issue), Cardinality::One, &["issue_id"]);
 const OF_ISSUE: Answer = ByResponse(&["issue", "experiment_id"]);
@@ -19,6 +19,8 @@ const SOURCE_RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality:
 
 const SCHEMA: &Field = &field(ValueKind::Child(ChildKind::LabelSchema), Cardinality::One, &["schema_id"]);
 const OF_SCHEMA: Answer = ByResponse(&["label_schema", "experiment_id"]);
+const ANY_QUEUE: &Field = &every(ResourceType::ReviewQueue);
+const QUEUES_IN: &Field = &in_experiment(&[ResourceType::ReviewQueue], Cardinality::One, &["experiment_id"]);
 const QUEUE: &Field = &field(ValueKind::Child(ChildKind::ReviewQueue), Cardinality::One, &["queue_id"]);
 
 const JOB: &Field = &field(ValueKind::Child(ChildKind::PromptOptimizationJob), Cardinality::One, &["job_id"]);
@@ -52,11 +54,11 @@ pub const ROWS: &[Route] = &[
     patch ("{api}/3.0/mlflow/label-schemas/update",                     All(&[Manage(SCHEMA)]),                       Json,    AsIs),
     delete("{api}/3.0/mlflow/label-schemas/delete",                     All(&[Manage(SCHEMA)]),                       Json,    AsIs),
 
-    post  ("{api}/3.0/mlflow/review-queues/create",                     All(&[Update(EXPERIMENT)]),                   Json,    AsIs),
-    post  ("{api}/3.0/mlflow/review-queues/get-or-create-user",         All(&[Update(EXPERIMENT)]),                   Json,    AsIs),
-    get   ("{api}/3.0/mlflow/review-queues/list",                       All(&[Update(EXPERIMENT)]),                            AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/create",                     All(&[Update(EXPERIMENT), NotDenied(ANY_QUEUE)]),                   Json,    AsIs),
+    post  ("{api}/3.0/mlflow/review-queues/get-or-create-user",         All(&[Update(EXPERIMENT), NotDenied(ANY_QUEUE)]),                   Json,    AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/list",                       All(&[Update(QUEUES_IN)]),                            AsIs),
     get   ("{api}/3.0/mlflow/review-queues/get",                        All(&[Update(QUEUE)]),                                 AsIs),
-    get   ("{api}/3.0/mlflow/review-queues/get-by-name",                All(&[Update(EXPERIMENT)]),                            AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/get-by-name",                All(&[Update(QUEUES_IN)]),                            AsIs),
     post  ("{api}/3.0/mlflow/review-queues/update",                     All(&[Manage(QUEUE)]),                        Json,    AsIs),
     post  ("{api}/3.0/mlflow/review-queues/delete",                     All(&[Manage(QUEUE)]),                        Json,    AsIs),
     get   ("{api}/3.0/mlflow/review-queues/items/list",                 All(&[Update(QUEUE)]),                                 AsIs),

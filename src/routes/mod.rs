@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 
 use matchit::Router;
 
-use crate::authz::Capability;
+use crate::authz::{Capability, ResourceType};
 use crate::http::Method;
 
 /// A route, and the answers to four questions about it.
@@ -73,7 +73,14 @@ impl Route {
 
     /// Returns true if it changes nothing: a GET, or a search by POST. A GraphQL request says so itself.
     pub fn reads(&self) -> bool {
-        let only_reads = |claims: &[Access]| claims.iter().all(|claim| matches!(claim, Access::Read(_)));
+        let is_search = matches!(self.answer, Answer::FilterRows(_) | Answer::RestrictIds);
+        let only_reads = |claims: &[Access]| {
+            claims.iter().all(|claim| match claim {
+                Access::Read(_) => true,
+                Access::NotDenied(_) => self.method == Method::Get || is_search, // to make something needs no more
+                Access::Update(_) | Access::Delete(_) | Access::Manage(_) => false,
+            })
+        };
         match self.requires {
             Requires::All(claims) => only_reads(claims),
             Requires::GraphQl => false,
@@ -158,6 +165,8 @@ pub enum Access {
     Delete(&'static Field),
     /// To decide who may do the above.
     Manage(&'static Field),
+    /// That nobody has forbidden it.
+    NotDenied(&'static Field),
 }
 
 impl Access {
@@ -168,6 +177,7 @@ impl Access {
             Self::Update(field) => (Capability::Update, field),
             Self::Delete(field) => (Capability::Delete, field),
             Self::Manage(field) => (Capability::Manage, field),
+            Self::NotDenied(field) => (Capability::NotDenied, field),
         }
     }
 }
@@ -191,10 +201,18 @@ pub enum ValueKind {
     Experiment,
     /// The name of an experiment.
     ExperimentByName,
-    /// A registered model.
+    /// An experiment id, for the children of these types in it.
+    InExperiment(&'static [ResourceType]),
+    /// No value: every resource of this type.
+    Every(ResourceType),
+    /// A registered model, or a prompt.
     RegisteredModel,
+    /// The name of a registered model, or prompt, for its versions.
+    ModelVersion,
     /// Something that belongs to an experiment.
     Child(ChildKind),
+    /// Something that belongs to an experiment, for the things of these types in it.
+    InChild(ChildKind, &'static [ResourceType]),
     /// An id that the client chooses: what has it already is claimed, what is new is free.
     ChildIfExists(ChildKind),
     /// The key of a trace's tag. Some say where the trace's data lies: nobody but MLflow may set those.
@@ -202,8 +220,12 @@ pub enum ValueKind {
     /// The id of an assessment that a new trace brings along. MLflow gives these ids; one that is there already it would
     /// overwrite, whosever trace it is of.
     AssessmentId,
-    /// The name of a model that is made or renamed.
+    /// The key of a model's tag. One says that it is a prompt, and stays as it is.
+    ModelTag,
+    /// The name of a model or prompt that is made.
     NewModelName,
+    /// The name that a model or prompt is to have.
+    NextModelName,
     /// Something of the AI gateway, for administrators.
     Gateway,
     /// A path in the proxied artifact store, whose first segment is an experiment id.
@@ -231,6 +253,19 @@ pub enum ChildKind {
     LabelSchema,
     ReviewQueue,
     PromptOptimizationJob,
+}
+
+impl ChildKind {
+    /// The type under which grants on such children stand; none if only the experiment can be granted.
+    pub fn resource_type(self) -> Option<ResourceType> {
+        match self {
+            Self::Run => Some(ResourceType::Run),
+            Self::LoggedModel => Some(ResourceType::LoggedModel),
+            Self::Trace => Some(ResourceType::Trace),
+            Self::ReviewQueue => Some(ResourceType::ReviewQueue),
+            Self::Dataset | Self::Issue | Self::LabelSchema | Self::PromptOptimizationJob => None,
+        }
+    }
 }
 
 /// The number of times that a field may be there.
@@ -279,10 +314,23 @@ pub struct ListResponse {
     pub rows: &'static str,
     /// The key of the id in a row.
     pub id: &'static str,
-    /// The kind of thing that the id names: an experiment, a registered model or a part of experiments.
-    pub names: ValueKind,
+    /// The thing that a row is.
+    pub of: RowKind,
     /// True if it comes in pages (`max_results`, `page_token`).
     pub is_paged: bool,
+}
+
+/// The thing that a row of a list is, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowKind {
+    /// An experiment, or something that is decided as one.
+    Experiment,
+    /// A registered model or a prompt, as its tags say.
+    RegisteredModel,
+    /// A version of one, under the name of that.
+    ModelVersion,
+    /// Something that does not say to which experiments it belongs.
+    Child(ChildKind),
 }
 
 /// A change of grants that follows from an answer of the origin.
@@ -349,14 +397,16 @@ impl Endpoint {
 
 /// The words of the table: `use super::words::*` in each family.
 mod words {
-    pub(super) use super::Access::{Delete, Manage, Read, Update};
+    pub(super) use super::Access::{Delete, Manage, NotDenied, Read, Update};
     pub(super) use super::Answer::{AsIs, ByResponse, CachePublic, Effect, EmptyUnlessAdmin, FilterRows, Local};
     pub(super) use super::Answer::{RememberParent, RestrictIds};
     pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
     pub(super) use super::Requires::{Administrator, All, Authenticated, Oneself, Public};
     pub(super) use super::{
-        Answer, Body, Cardinality, ChildKind, Endpoint, Field, GrantEffect, ListResponse, Requires, Route, ValueKind,
+        Answer, Body, Cardinality, ChildKind, Endpoint, Field, GrantEffect, ListResponse, Requires, Route, RowKind,
+        ValueKind,
     };
+    pub(super) use crate::authz::ResourceType;
     use crate::http::Method;
 
     pub(super) const fn get(path: &'static str, requires: Requires, answer: Answer) -> Route {
@@ -374,6 +424,18 @@ mod words {
     pub(super) const fn delete(path: &'static str, requires: Requires, body: Body, answer: Answer) -> Route {
         Route { method: Method::Delete, path, requires, body, answer }
     }
+    /// Every resource of a type; there is nothing to be read from the request.
+    pub(super) const fn every(kind: ResourceType) -> Field {
+        Field { names: ValueKind::Every(kind), parameters: &[], count: Cardinality::Optional }
+    }
+    /// The children of these types in the experiment that a parameter names.
+    pub(super) const fn in_experiment(
+        children: &'static [ResourceType],
+        count: Cardinality,
+        parameters: &'static [&'static str],
+    ) -> Field {
+        Field { names: ValueKind::InExperiment(children), parameters, count }
+    }
     pub(super) const fn field(names: ValueKind, count: Cardinality, parameters: &'static [&'static str]) -> Field {
         Field { names, parameters, count }
     }
@@ -387,6 +449,7 @@ mod words {
     pub(super) const RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::One, &["run_id", "run_uuid"]);
     pub(super) const RUN_IF_ANY: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Optional, &["run_id"]);
     pub(super) const MODEL: &Field = &field(ValueKind::RegisteredModel, Cardinality::One, &["name"]);
+    pub(super) const VERSION: &Field = &field(ValueKind::ModelVersion, Cardinality::One, &["name"]);
     pub(super) const LOGGED_MODEL: &Field =
         &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::One, &["model_id"]);
     pub(super) const LOGGED_MODEL_IF_ANY: &Field =

@@ -11,14 +11,17 @@ const MODELS_OF_METRICS: &Field =
 const MODELS: &Field =
     &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::EachOptional, &["models[].model_id"]);
 
+const ANY_RUN: &Field = &every(ResourceType::Run);
+const RUNS_IN: &Field = &in_experiment(&[ResourceType::Run], Cardinality::Each, &["experiment_ids"]);
+
 const OF_RUN: &[&str] = &["run", "info", "experiment_id"];
 const NEW_RUN: Answer = RememberParent(ChildKind::Run, &["run", "info"]);
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[
-    post("{api}/2.0/mlflow/runs/create",                       All(&[Update(EXPERIMENT)]),                       Json,    NEW_RUN),
-    post("{api}/2.0/mlflow/runs/create-promptlab-run",         All(&[Update(EXPERIMENT)]),                       Json,    AsIs),
-    post("{api}/2.0/mlflow/runs/search",                       All(&[Read(EXPERIMENTS)]),                        Json,    RestrictIds),
+    post("{api}/2.0/mlflow/runs/create",                       All(&[Update(EXPERIMENT), NotDenied(ANY_RUN)]),   Json,    NEW_RUN),
+    post("{api}/2.0/mlflow/runs/create-promptlab-run",         All(&[Update(EXPERIMENT), NotDenied(ANY_RUN)]),   Json,    AsIs),
+    post("{api}/2.0/mlflow/runs/search",                       All(&[Read(RUNS_IN)]),                            Json,    RestrictIds),
     get ("{api}/2.0/mlflow/runs/get",                          All(&[Read(RUN)]),                                         ByResponse(OF_RUN)),
     post("{api}/2.0/mlflow/runs/update",                       All(&[Update(RUN)]),                              Json,    AsIs),
     post("{api}/2.0/mlflow/runs/delete",                       All(&[Delete(RUN)]),                              Json,    AsIs),

@@ -150,15 +150,17 @@ fn a_directory_that_fails_or_gives_nonsense_is_a_refusal_on_every_row() {
         ("permission", json!(null)),
         ("permission", json!(4)),
         ("resource_type", json!("planet")),
-        ("resource_id", json!(1)),
+        ("resource_pattern", json!(1)),
+        ("role_id", json!("x")),
         ("grants", json!(null)),
         ("grants", json!("")),
-        ("grants", json!("[[\"experiment\",\"1\",\"EVERYTHING\"]]")),
-        ("grants", json!("[[\"experiment\",\"1\",null]]")),
+        ("grants", json!("[[\"experiment\",\"1\",\"EVERYTHING\",1,1]]")),
+        ("grants", json!("[[\"experiment\",\"1\",null,1,1]]")),
+        ("grants", json!("[[\"experiment\",\"1\",\"MANAGE\",null,1]]")),
         ("grants", json!("[[\"experiment\",\"1\"]]")),
-        ("grants", json!("[[\"experiment\",1,\"READ\"]]")),
-        ("grants", json!("[[\"planet\",\"1\",\"READ\"]]")),
-        ("grants", json!("[[null,null,null]]")),
+        ("grants", json!("[[\"experiment\",1,\"READ\",1,1]]")),
+        ("grants", json!("[[\"planet\",\"1\",\"READ\",1,1]]")),
+        ("grants", json!("[[null,null,null,null,null]]")),
     ];
     for row in rows().filter(|row| !matches!(row.requires, Requires::Public)) {
         for (column, value) in garbage.clone() {
@@ -166,7 +168,7 @@ fn a_directory_that_fails_or_gives_nonsense_is_a_refusal_on_every_row() {
             world.grant(2, "experiment", "1", "MANAGE");
             world.grant(2, "registered_model", "m", "MANAGE");
             // grants come with the caller, as JSON, or, once an answer was read, as rows of their own
-            let is_of_a_row = matches!(column, "permission" | "resource_type" | "resource_id");
+            let is_of_a_row = matches!(column, "permission" | "resource_type" | "resource_pattern" | "role_id");
             if is_of_a_row
                 && !matches!(
                     (&row.requires, row.answer),

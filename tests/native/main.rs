@@ -12,6 +12,7 @@ mod differential;
 mod docs;
 mod effects;
 mod faults;
+mod fold;
 mod interleavings;
 mod json_bodies;
 mod lockout;

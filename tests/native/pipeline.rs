@@ -571,7 +571,7 @@ fn a_directory_that_fails_is_a_refusal() {
     let world = World::new();
     *world.database.fails_on.borrow_mut() = Some("password_hash");
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 503);
-    *world.database.fails_on.borrow_mut() = Some("SELECT g.resource_type");
+    *world.database.fails_on.borrow_mut() = Some("SELECT NULL AS resource_type");
     assert_eq!(world.get(ALICE, "/api/2.0/mlflow/runs/get?run_id=r1").status, 503);
 }
 
@@ -674,7 +674,7 @@ fn the_creator_gets_manage() {
 #[test]
 fn a_creation_that_cannot_be_recorded_is_undone_and_said() {
     let world = World::new();
-    *world.database.fails_on.borrow_mut() = Some("'MANAGE')\n");
+    *world.database.fails_on.borrow_mut() = Some("'MANAGE' FROM roles");
     let answer = world.post(ALICE, "/api/2.0/mlflow/experiments/create", r#"{"name":"x"}"#);
     assert_eq!(answer.status, 500);
     assert!(answer.json()["message"].as_str().unwrap().contains("deleted again"), "{}", answer.body);

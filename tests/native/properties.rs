@@ -3,14 +3,10 @@
 //! A failure prints the smallest input that was found. The inputs are new in each run.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::support::{ALICE, Bytes, World, basic};
 use futures_util::FutureExt;
-use mlflow_edge_auth::authz::{
-    self, Caller, Capability, Grants, Kind, Permission, Question, Requirement, Resource, SignIn,
-};
 use mlflow_edge_auth::http::{Headers, Request};
 use mlflow_edge_auth::json::{Json, Limits, Wanted};
 use mlflow_edge_auth::request::query::Query;
@@ -22,7 +18,7 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 
 /// Tries a property that is written with `assert!`.
-fn check<S: Strategy>(cases: u32, inputs: S, property: impl Fn(S::Value)) {
+pub fn check<S: Strategy>(cases: u32, inputs: S, property: impl Fn(S::Value)) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let result = TestRunner::new(config).run(&inputs, |input| {
         property(input);
@@ -433,52 +429,6 @@ fn pages_joined_are_the_readable_rows_in_order_and_once() {
             }
         }
         assert_eq!(joined, readable);
-    });
-}
-
-// --- the rule of grants ---------------------------------------------------------------------------------------------------
-
-/// The table of `src/authz/mod.rs`, cell by cell.
-const LEVELS: [(&str, Permission, &[Capability]); 5] = {
-    use Capability::*;
-    [
-        ("NO_PERMISSIONS", Permission::NoPermissions, &[]),
-        ("READ", Permission::Read, &[Read]),
-        ("USE", Permission::Use, &[Read, Use]),
-        ("EDIT", Permission::Edit, &[Read, Use, Update]),
-        ("MANAGE", Permission::Manage, &[Read, Use, Update, Delete, Manage]),
-    ]
-};
-
-#[test]
-fn a_decision_is_what_the_table_says() {
-    let level = || select(&LEVELS[..]);
-    let resource = || (select(&[Kind::Experiment, Kind::RegisteredModel][..]), select(&["1", "2", "m", "M", ""][..]));
-    let key = |(kind, id): (Kind, &str)| (kind == Kind::Experiment, id.to_owned());
-    let capability = {
-        use Capability::*;
-        select(&[Read, Use, Update, Delete, Manage][..])
-    };
-    let grants = vec((resource(), level()), 0..8);
-    let inputs = (grants, level(), capability, resource(), prop::bool::weighted(0.2));
-    check(100_000, inputs, |(given, default, capability, asked, is_admin)| {
-        // the primary key of the table allows one grant for each resource
-        let granted: BTreeMap<_, _> = given.iter().map(|(resource, level)| (key(*resource), *level)).collect();
-        let (name, _, capabilities) = granted.get(&key(asked)).copied().unwrap_or(default);
-        let expected = is_admin || capabilities.contains(&capability);
-
-        let as_resource = |(kind, id): (Kind, &str)| Resource { kind, id: id.to_owned() };
-        let mut seen = BTreeSet::new();
-        let unique = given.iter().rev().filter(|(resource, _)| seen.insert(key(*resource)));
-        let mut grants = Grants::on(&[as_resource(asked)]);
-        unique.for_each(|(resource, (_, level, _))| grants.add(as_resource(*resource), *level));
-        let caller = Caller { id: 2, username: "alice".to_owned(), is_admin, sign_in: SignIn::Password };
-        let asked = as_resource(asked);
-        assert_eq!(grants.level(&asked, default.1).as_str(), name);
-        assert_eq!(Permission::parse(name), Some(grants.level(&asked, default.1)));
-        let all = [(capability, vec![asked])];
-        let question = Question { requirement: Requirement::All(&all), reads: false, administers: false };
-        assert_eq!(authz::decide(&question, Some(&caller), &grants, default.1).is_ok(), expected);
     });
 }
 

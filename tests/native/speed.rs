@@ -43,8 +43,10 @@ fn a_read_that_was_allowed_before_goes_to_the_origin_beside_d1() {
     assert_eq!(asked_while_d1_is_silent(&world, "GET", GET_EXPERIMENT, None), [format!("GET {GET_EXPERIMENT}")]);
     assert_eq!(world.last_seen().header("x-forwarded-user"), Some("alice"));
     assert_eq!(world.last_seen().header("authorization"), None);
-    // whatever has the same experiment, too
+    // whatever the same grants decide, too
     let artifact = "/api/2.0/mlflow-artifacts/artifacts/1/r1/artifacts/x";
+    assert_eq!(asked_while_d1_is_silent(&world, "GET", artifact, None), [""; 0], "nothing is known of grants on runs");
+    assert_eq!(world.get(ALICE, "/api/2.0/mlflow-artifacts/artifacts/1/r2/artifacts/y").status, 200);
     assert_eq!(asked_while_d1_is_silent(&world, "GET", artifact, None), [format!("GET {artifact}")]);
     assert_eq!(world.cost(|| assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200)), (1, 1, 0), "asked once");
 }
@@ -248,7 +250,7 @@ fn a_change_whose_answer_was_lost_is_effective_at_once_too() {
     let world = remembering(&[]);
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200);
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 200);
-    *world.database.fails_on.borrow_mut() = Some("UPDATE grants");
+    *world.database.fails_on.borrow_mut() = Some("UPDATE role_permissions");
     let revoke = r#"{"experiment_id":"1","username":"alice","permission":"NO_PERMISSIONS"}"#;
     let update = "/api/2.0/mlflow/experiments/permissions/update";
     assert_eq!(world.json("PATCH", ADMIN, update, revoke).status, 503);

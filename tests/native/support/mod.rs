@@ -47,6 +47,7 @@ impl Sqlite {
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         connection.set_prepared_statement_cache_capacity(100);
         connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
+        connection.execute_batch(include_str!("grants_view.sql")).unwrap();
         Self {
             connection: RefCell::new(connection),
             statements: Cell::new(0),
@@ -76,7 +77,7 @@ impl Sqlite {
     /// A copy of what is there now: a replica that gets no further.
     pub fn lagging_replica(&self) -> Self {
         let copy = Self::new();
-        for table in ["users", "grants", "tokens", "guesses"] {
+        for table in ["users", "roles", "user_role_assignments", "role_permissions", "tokens", "guesses"] {
             for row in self.rows(&format!("SELECT * FROM {table}")) {
                 let row = row.as_object().unwrap();
                 let columns: Vec<&str> = row.keys().map(String::as_str).collect();

@@ -41,7 +41,7 @@ pub fn sample(row: &Route) -> (String, String) {
     let Requires::All(claims) = row.requires else { return (path, serde_json::Value::Object(body).to_string()) };
     for claim in claims {
         let (_, field) = claim.parts();
-        let name = field.parameters[0];
+        let Some(name) = field.parameters.first() else { continue }; // it names every resource of a type
         let value = match field.names {
             ValueKind::Experiment | ValueKind::Granted => "1",
             ValueKind::ExperimentByName => "e1",
@@ -51,7 +51,12 @@ pub fn sample(row: &Route) -> (String, String) {
             ValueKind::ArtifactLocation => continue, // a choice, which few have
             ValueKind::TraceTag => "a tag",
             ValueKind::AssessmentId => continue,
-            ValueKind::NewModelName => "new",
+            ValueKind::NewModelName | ValueKind::NextModelName => "new",
+            ValueKind::InExperiment(_) => "1",
+            ValueKind::InChild(part, _) => part_of_1(part),
+            ValueKind::ModelVersion => "m",
+            ValueKind::ModelTag => "a tag",
+            ValueKind::Every(_) => continue,
             ValueKind::Gateway => continue,
             ValueKind::ArtifactPath => "1/r1/artifacts",
             ValueKind::Source => "mlflow-artifacts:/1/r1/artifacts/model",

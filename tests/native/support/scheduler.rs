@@ -281,7 +281,7 @@ fn describe(statements: &[Statement]) -> String {
     let words = |sql: &str| sql.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
     let begins: Vec<String> = statements.iter().map(|statement| words(statement.sql)).collect();
     let writes = |begin: &String| {
-        !begin.starts_with("SELECT") && ["users", "grants", "tokens"].iter().any(|table| begin.contains(table))
+        !begin.starts_with("SELECT") && ["users", "role", "tokens"].iter().any(|table| begin.contains(table))
     };
     let verb = if begins.iter().any(writes) { "write" } else { "ask" };
     format!("{verb}: {}", begins.join("; "))
