@@ -75,17 +75,6 @@ macro_rules! own_grants_on {
     };
 }
 const FORGET: &str = concat!("DELETE FROM role_permissions WHERE ", own_grants_on!(), " RETURNING id");
-/// Grants that an earlier try may have moved to the new name stay there: nothing is left under the old one then.
-const FORGET_AGAIN: &str = concat!(
-    "DELETE FROM role_permissions WHERE ",
-    own_grants_on!(),
-    " AND EXISTS (SELECT 1 FROM role_permissions AS old JOIN roles AS r ON r.id = old.role_id AND r.user_id IS NOT NULL
-        WHERE old.resource_pattern = ?3 AND old.resource_type IN (SELECT value FROM json_each(?1)))
-      RETURNING id"
-);
-const MOVE: &str =
-    concat!("UPDATE role_permissions SET resource_pattern = ?3 WHERE ", own_grants_on!(), " RETURNING id");
-
 /// The outcome of a change to a grant.
 pub enum Change {
     /// It was there (or was made), for the user of this id, with this level.
@@ -158,23 +147,6 @@ impl<D: Database> Accounts<D> {
         }
     }
 
-    /// Takes back everybody's grants on a resource that is gone.
-    pub async fn delete_grants(&self, resource: &Resource) -> Result<()> {
-        self.id(sql!(FORGET, types(resource.kind).as_str(), resource.id.as_str())).await.map(drop)
-    }
-
-    /// Moves everybody's grants to the new name. Grants that the new name had belong to a model that is no more.
-    /// `again` says that it was tried before, and may have been done although the answer was lost.
-    pub async fn rename(&self, kind: ResourceType, old: &str, new: &str, again: bool) -> Result<()> {
-        if old == new {
-            return Ok(()); // nothing moves, and what would be cleared for it is what is there
-        }
-        let types = types(kind);
-        let types = types.as_str();
-        let forget = if again { sql!(FORGET_AGAIN, types, new, old) } else { sql!(FORGET, types, new) };
-        self.run::<Id>(vec![forget, sql!(MOVE, types, old, new)]).await.map(drop)
-    }
-
     /// The user's id comes first of the answers and the change last.
     async fn change(
         &self,
@@ -209,7 +181,7 @@ impl<D: Database> Accounts<D> {
 }
 
 /// The types under which a grant on the name may stand.
-fn types(kind: ResourceType) -> String {
+pub(super) fn types(kind: ResourceType) -> String {
     match kind {
         ResourceType::RegisteredModel | ResourceType::Prompt => r#"["registered_model","prompt"]"#.to_owned(),
         other => one_type(other),

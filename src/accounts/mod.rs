@@ -10,6 +10,7 @@ macro_rules! sql {
 
 pub mod grants;
 pub mod login_failures;
+pub mod renamed;
 pub mod replicas;
 pub mod tokens;
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::{Answered, Responder};
 use crate::accounts::Database;
+use crate::accounts::renamed::{OfRole, Standing};
 use crate::authz::{Caller, Permit, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::{Method, Response};
@@ -39,9 +40,18 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         caller: &Caller,
         effect: GrantEffect,
     ) -> Result<Response<O::Stream>> {
-        let name = match &call.payload {
-            Payload::Json(_, Ok(json)) => json.field("name").and_then(Json::text).map(str::to_owned),
+        let text = |name: &str| match &call.payload {
+            Payload::Json(_, Ok(json)) => json.field(name).and_then(Json::text).map(str::to_owned),
             _ => None,
+        };
+        let name = text("name").unwrap_or_default();
+        let before = match effect {
+            GrantEffect::ExperimentCreated | GrantEffect::ModelCreated => None,
+            GrantEffect::ModelDeleted => Some(self.accounts.standing(&name, &name).await?),
+            GrantEffect::ModelRenamed => {
+                let next = text("new_name").unwrap_or_else(|| name.clone());
+                Some(self.may_be_renamed(&name, &next).await?)
+            }
         };
         let response = self.proxy.forward(permit, call).await?;
         if !response.is_success() {
@@ -60,23 +70,34 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 self.grant_manage_or_undo(caller, &model).await?;
             }
             GrantEffect::ModelRenamed => {
-                let (old, new) = (name.unwrap_or_default(), model_in(&bytes)?);
+                let (before, new) = (before.ok_or_else(not_looked_at)?, model_in(&bytes)?);
                 let said = format!("The model was renamed to '{new}', but its grants were not moved.");
                 let is_tried = Cell::new(false);
-                let rename = async || {
-                    let again = is_tried.replace(true);
-                    self.accounts.rename(ResourceType::RegisteredModel, &old, &new, again).await
-                };
+                let rename = async || self.accounts.rename(&before, &name, &new, is_tried.replace(true)).await;
                 retry(rename).await.map_err(|failure| unsettled(&said, &failure))?;
             }
             GrantEffect::ModelDeleted => {
-                let model = Resource::registered_model(&name.unwrap_or_default());
-                let said = format!("The model '{}' was deleted, but grants on it remain.", model.id);
-                let forget = async || self.accounts.delete_grants(&model).await;
+                let before = before.ok_or_else(not_looked_at)?;
+                let said = format!("The model '{name}' was deleted, but grants on it remain.");
+                let forget = async || self.accounts.forget(&before, &name).await;
                 retry(forget).await.map_err(|failure| unsettled(&said, &failure))?;
             }
         }
         Ok(response.release_with(permit, bytes))
+    }
+
+    /// Looks at the grants on a model that is to be renamed. Where a role names it, or the next name, the role would come
+    /// to speak of another model, or of none: so an administrator has to change the role first (as in MLflow 3.18).
+    async fn may_be_renamed(&self, name: &str, next: &str) -> Result<Standing> {
+        let before = self.accounts.standing(name, next).await?;
+        let Some(found) = before.of_role()?.filter(|_| name != next) else { return Ok(before) };
+        let (OfRole { role, level, .. }, Resource { kind, id }) = (&found, &found.resource);
+        let kind = kind.as_str();
+        Err(Rejection::invalid(format!(
+            "Cannot rename '{name}' to '{next}' because role grants reference these names by exact name \
+             (role '{role}' has {level} on {kind} '{id}'). Renaming would change which model or prompt those grants apply \
+             to. An admin must update or remove these role grants before the rename."
+        )))
     }
 
     /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
@@ -130,6 +151,10 @@ fn model_in(bytes: &[u8]) -> Result<String> {
     let answer = read_json(bytes)?;
     let name = answer.at(&["registered_model", "name"]).and_then(Json::text);
     name.map(str::to_owned).ok_or_else(|| bad_upstream_response("no registered_model.name in the answer"))
+}
+
+fn not_looked_at() -> Rejection {
+    bad_upstream_response("the grants on the model were not looked at")
 }
 
 fn unsettled(message: &str, failure: &Rejection) -> Rejection {
