@@ -5,6 +5,7 @@
 // PROFILE_SECONDS=5 PROFILE_CONNECTIONS=16 PROFILE_LINES=30
 // PROFILE_INTERVAL=500, in microseconds: more samples disturb more
 // PROFILE_AS=basic, or token, or public
+// PROFILE_REQUEST=read, or write: a log-batch of 1,000 metrics
 // PROFILE_SCRIPT=named, or another of lib/workers.mjs; PROFILE_VARS='{"NAME": "value"}' are variables of it
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -16,20 +17,19 @@ import { startStub } from "./lib/origins.mjs";
 import { endAll } from "./lib/processes.mjs";
 import { percentile } from "./lib/stats.mjs";
 import { USER, applySchema, basic, createUser, startWorker } from "./lib/workers.mjs";
+import { GET, PUBLIC, WRITE } from "./parts/overhead.mjs";
 
 const { env } = process;
 const seconds = Number(env.PROFILE_SECONDS || 5);
 const connections = Number(env.PROFILE_CONNECTIONS || 16);
 const lines = Number(env.PROFILE_LINES || 30);
 const as = env.PROFILE_AS || "basic";
+const request = { read: GET, write: WRITE }[env.PROFILE_REQUEST || "read"];
 const script = env.PROFILE_SCRIPT || "named";
 const vars = JSON.parse(env.PROFILE_VARS || "{}");
 const intervalMicroseconds = Number(env.PROFILE_INTERVAL || 500);
 const NATIVE = "the runtime's API";
 const SEEN = 20; // an isolate with fewer samples has no part in a request
-
-const GET = { method: "GET", path: "/api/2.0/mlflow/experiments/get?experiment_id=1" };
-const PUBLIC = { method: "GET", path: "/health" };
 
 const scratch = mkdtempSync(join(os.tmpdir(), "profile-"));
 try {
@@ -70,10 +70,10 @@ async function asked(worker) {
     const database = await worker.miniflare.getD1Database("DB");
     await database.prepare("INSERT INTO users (username, password_hash) VALUES ('reader', '')").run();
   }
-  if (script !== "named") return { request: GET };
+  if (script !== "named") return { request };
   const token = await createUser(worker.url, "1");
   const authorization = { basic: basic(USER), token }[as];
-  return as === "public" ? { request: PUBLIC } : { request: GET, headers: { authorization } };
+  return as === "public" ? { request: PUBLIC } : { request, headers: { authorization } };
 }
 
 /** Profiles of all isolates while `work` is done, and what it gave. */

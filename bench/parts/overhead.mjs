@@ -6,10 +6,10 @@ import { startStub } from "../lib/origins.mjs";
 import { alternate, paired, summary } from "../lib/stats.mjs";
 import { BASELINE, CACHED, USER, applySchema, basic, startOurs, startWorker } from "../lib/workers.mjs";
 
-const GET = { method: "GET", path: "/api/2.0/mlflow/experiments/get?experiment_id=1" };
-const PUBLIC = { method: "GET", path: "/health" };
+export const GET = { method: "GET", path: "/api/2.0/mlflow/experiments/get?experiment_id=1" };
+export const PUBLIC = { method: "GET", path: "/health" };
 const METRICS = 1000;
-const WRITE = {
+export const WRITE = {
   method: "POST",
   path: "/api/2.0/mlflow/runs/log-batch",
   headers: { "content-type": "application/json" },
