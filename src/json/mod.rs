@@ -8,6 +8,7 @@
 //! metrics is read for the ids in it, and copying the rest of it would cost more than everything else that is done here.
 
 pub(crate) mod parser;
+pub(crate) mod scan;
 
 use std::fmt::Write;
 

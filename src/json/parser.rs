@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::scan;
 use super::{Json, JsonError, Wanted};
 
 /// Deeper is refused; protobuf's own parser stops at 100.
@@ -88,14 +89,17 @@ impl<'a> Parser<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    /// The whole text.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
     pub fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.bytes().get(self.at).copied()
     }
 
     pub fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
+        self.at = scan::space_end(self.bytes(), self.at);
     }
 
     /// Returns true if the next byte is this one, which is then behind us.
@@ -140,9 +144,7 @@ impl<'a> Parser<'a> {
 
     fn digits(&mut self) -> usize {
         let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
+        self.at = scan::digits_end(self.bytes(), start);
         self.at - start
     }
 
@@ -262,6 +264,10 @@ impl<'a> Parser<'a> {
 
     /// Leaves the object whose keys are those from `first` on. Each may be there only once.
     pub fn close(&mut self, first: usize) -> Result<(), JsonError> {
+        if self.keys.len() == first { Ok(()) } else { self.compare(first) }
+    }
+
+    fn compare(&mut self, first: usize) -> Result<(), JsonError> {
         let keys = self.keys.get(first..).unwrap_or_default();
         let twice = if keys.len() <= FEW {
             let before = |i: usize| keys.get(..i).unwrap_or_default();
@@ -287,8 +293,7 @@ impl<'a> Parser<'a> {
         let mut text = Cow::Borrowed("");
         loop {
             let start = self.at;
-            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-            self.at += rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
+            self.at = scan::string_end(self.bytes(), start);
             if is_wanted {
                 text += self.slice(start, self.at);
             }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use crate::json::scan::Key;
+
 const TABLE: &str = include_str!("messages.txt");
 
 /// The fields of a JSON object.
@@ -29,6 +31,15 @@ pub struct Field {
     pub kind: Kind,
     /// Fields with the same number exclude each other.
     pub oneof: Option<u32>,
+    /// Its name as a key of JSON, if it is short.
+    pub key: Option<Key>,
+}
+
+impl Field {
+    /// A field that is in no oneof.
+    pub fn new(name: &'static str, many: Many, kind: Kind) -> Self {
+        Self { name, many, kind, oneof: None, key: Key::new(name) }
+    }
 }
 
 /// The number of values of a field.
@@ -129,7 +140,7 @@ fn field(word: &'static str) -> Option<Field> {
         (_, Some(kind)) => (Many::Map, kind),
         _ => (Many::One, kind),
     };
-    Some(Field { name, many, kind: kind_of(kind)?, oneof })
+    Some(Field { oneof, ..Field::new(name, many, kind_of(kind)?) })
 }
 
 fn kind_of(word: &str) -> Option<Kind> {

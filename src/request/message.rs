@@ -17,6 +17,10 @@
 //! are done than are allowed, and nothing that was decided on stands behind the list (3).
 //!
 //! An object that is in order already is not copied: what is written are slices of the text, with a few edits.
+//!
+//! A thousand metrics have four thousand members, of which nothing is wanted. Those that stand where the message has them
+//! and look as most do are passed in one place ([`Reader::plain_members`]), which knows only what is right; all that is
+//! not, or is another way to say it, goes the way of every member ([`Reader::member`]).
 
 mod order;
 mod scalar;
@@ -25,8 +29,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::json::parser::{DEEPEST, Limits, Parser};
-use crate::json::{Json, JsonError, Wanted, is_camel_case, utf_8};
-use crate::mlflow::messages::{Field, Kind, Many, Message, nested};
+use crate::json::{Json, JsonError, Wanted, is_camel_case, scan, utf_8};
+use crate::mlflow::messages::{Field, Kind, MOST_FIELDS, Many, Message, nested};
 use order::{Edits, Member, Rank};
 pub use scalar::{Fit, string as fit};
 
@@ -148,7 +152,12 @@ pub fn read(bytes: &[u8], shape: Shape<'_>, wanted: Wanted<'_>) -> Result<Body, 
     let mut reader = Reader { parser, shape, edits: Edits::default(), members: Vec::new() };
     reader.parser.space();
     let start = reader.parser.at;
-    let seen = reader.message(shape.message, wanted, At { depth: 0, messages: 1, is_whole: true })?;
+    let seen = reader.message(
+        shape.message,
+        &mut PlainFields::default(),
+        wanted,
+        At { depth: 0, messages: 1, is_whole: true },
+    )?;
     let end = reader.parser.at;
     reader.parser.end()?;
     let rewritten = (!reader.edits.is_empty()).then(|| reader.edits.apply(text, start, end, 0));
@@ -197,10 +206,43 @@ struct Reader<'t, 's> {
     members: Vec<Member>,
 }
 
+/// The plain fields among the first 64 of a message, each a bit: those with one value, which is not wanted, of a type in
+/// which most values are seen to be right as soon as they are passed. The items of a list share what was found out.
+#[derive(Default)]
+struct PlainFields {
+    looked_at: u64,
+    plain: u64,
+}
+
+impl PlainFields {
+    /// Returns true if the field of this bit is plain.
+    fn has(&mut self, bit: u64, field: &Field, wanted: Wanted<'_>) -> bool {
+        if self.looked_at & bit == 0 {
+            self.look_at(bit, field, wanted);
+        }
+        self.plain & bit != 0
+    }
+
+    #[inline(never)]
+    fn look_at(&mut self, bit: u64, field: &Field, wanted: Wanted<'_>) {
+        self.looked_at |= bit;
+        let is_simple = match field.kind {
+            Kind::Text | Kind::Double => true,
+            Kind::Integer(_, most) => most >= i64::MAX.into(),
+            _ => false,
+        };
+        let is_single = field.many == Many::One && field.oneof.is_none();
+        if is_simple && is_single && wanted.of_field(field.name).is_nothing() {
+            self.plain |= bit;
+        }
+    }
+}
+
 /// The fields of one object that were there already.
 #[derive(Default)]
 struct Present {
-    fields: u128,
+    /// The first 64 of the message, and the others.
+    fields: [u64; MOST_FIELDS / 64],
     /// The number behind the last one's: most objects are written in the order of their message.
     next: usize,
     /// For each oneof that has a member, which.
@@ -209,7 +251,13 @@ struct Present {
 
 impl Reader<'_, '_> {
     /// A message of protobuf, or the whole of what is none.
-    fn message(&mut self, message: &Message, wanted: Wanted<'_>, at: At) -> Result<Seen, Fault> {
+    fn message(
+        &mut self,
+        message: &Message,
+        plain: &mut PlainFields,
+        wanted: Wanted<'_>,
+        at: At,
+    ) -> Result<Seen, Fault> {
         if self.parser.peek() != Some(b'{') {
             return self.wrong(at);
         }
@@ -225,12 +273,20 @@ impl Reader<'_, '_> {
         if self.parser.eat(b'}') {
             return Ok(Json::Object(entries).into());
         }
+        let mut is_plain = !at.is_whole;
         loop {
             self.parser.space();
-            self.member(message, wanted, at.inside(), &mut present, &mut entries)?;
+            if !self.plain_members(message, plain, wanted, &mut present) {
+                self.member(message, wanted, at.inside(), &mut present, &mut entries)?;
+                is_plain = false;
+            }
             if self.parser.ends(b'}').map_err(Fault::Json)? {
                 break;
             }
+        }
+        if is_plain {
+            self.members.truncate(first_member);
+            return Ok(Json::Object(entries).into());
         }
         self.parser.close(first_key)?;
         if matches!(wanted, Wanted::All) {
@@ -245,6 +301,39 @@ impl Reader<'_, '_> {
         }
         let has_unknown = self.arrange(start, first_edit, first_member, at)?;
         Ok(Seen { value: Json::Object(entries), has_unknown })
+    }
+
+    /// Passes the members of an object as long as they are plain: each is the field that stands behind the last one in
+    /// the message, under its own name, with a value as most have it. Such a member [`Reader::member`] takes as well, with
+    /// the same result, and anything else is left to it. Returns true if there was one.
+    fn plain_members(
+        &mut self,
+        message: &Message,
+        plain: &mut PlainFields,
+        wanted: Wanted<'_>,
+        present: &mut Present,
+    ) -> bool {
+        let (bytes, first) = (self.parser.bytes(), present.next);
+        let [before, _] = &mut present.fields;
+        let mut bit = u32::try_from(first).ok().and_then(|first| 1_u64.checked_shl(first)).unwrap_or_default();
+        let mut start = self.parser.at;
+        for field in message.fields.get(first..).unwrap_or_default() {
+            if *before & bit != 0 || !plain.has(bit, field, wanted) {
+                break;
+            }
+            let Some(end) = plain_end(bytes, start, field) else { break };
+            *before |= bit;
+            bit <<= 1;
+            present.next += 1;
+            self.members.push(Member::known(start, end, field.name, false, false));
+            self.parser.at = end;
+            let comma = scan::space_end(bytes, end);
+            if bytes.get(comma) != Some(&b',') {
+                break;
+            }
+            start = scan::space_end(bytes, comma + 1);
+        }
+        present.next > first
     }
 
     /// A key and its value.
@@ -310,7 +399,7 @@ impl Reader<'_, '_> {
     /// The value or values of a field.
     fn values(&mut self, field: &Field, wanted: Wanted<'_>, at: At) -> Result<Seen, Fault> {
         match field.many {
-            Many::One => self.one(field, wanted, at),
+            Many::One => self.one(field, &mut PlainFields::default(), wanted, at),
             Many::List => self.list(field, wanted, at),
             Many::Map => self.map(field, wanted, at),
         }
@@ -322,14 +411,14 @@ impl Reader<'_, '_> {
         }
         self.count(wanted)?;
         self.parser.at += 1;
-        let (mut items, mut has_unknown) = (Vec::new(), false);
+        let (mut items, mut has_unknown, mut plain) = (Vec::new(), false, PlainFields::default());
         self.parser.space();
         if self.parser.eat(b']') {
             return Ok(Json::List(items).into());
         }
         for index in 0_usize.. {
             self.parser.space();
-            let seen = match self.one(field, wanted, at.inside()) {
+            let seen = match self.one(field, &mut plain, wanted, at.inside()) {
                 Ok(seen) => seen,
                 Err(fault) => return Err(fault.under(format_args!("[{index}]"))),
             };
@@ -351,7 +440,7 @@ impl Reader<'_, '_> {
         self.count(wanted)?;
         let first_key = self.parser.first_key();
         self.parser.at += 1;
-        let (mut entries, mut has_unknown) = (Vec::new(), false);
+        let (mut entries, mut has_unknown, mut plain) = (Vec::new(), false, PlainFields::default());
         self.parser.space();
         if self.parser.eat(b'}') {
             return Ok(Json::Object(entries).into());
@@ -359,7 +448,8 @@ impl Reader<'_, '_> {
         loop {
             self.parser.space();
             let key = self.parser.key(true)?;
-            let seen = self.one(field, wanted, at.inside()).map_err(|fault| fault.under(format_args!("{{}}")))?;
+            let seen = self.one(field, &mut plain, wanted, at.inside());
+            let seen = seen.map_err(|fault| fault.under(format_args!("{{}}")))?;
             has_unknown |= seen.has_unknown;
             if !wanted.is_nothing() {
                 entries.push((key.into_owned(), seen.value));
@@ -373,10 +463,10 @@ impl Reader<'_, '_> {
     }
 
     /// One value of a field.
-    fn one(&mut self, field: &Field, wanted: Wanted<'_>, at: At) -> Result<Seen, Fault> {
+    fn one(&mut self, field: &Field, plain: &mut PlainFields, wanted: Wanted<'_>, at: At) -> Result<Seen, Fault> {
         match field.kind {
             Kind::Message(number) => match nested(number) {
-                Some(message) => self.message(message, wanted, at.message()),
+                Some(message) => self.message(message, plain, wanted, at.message()),
                 None => self.wrong(at),
             },
             Kind::Struct if self.parser.peek() != Some(b'{') => self.wrong(at),
@@ -445,11 +535,10 @@ impl Reader<'_, '_> {
 
 impl Present {
     fn add(&mut self, index: usize, field: &Field) -> Result<(), Fault> {
-        let bit = u32::try_from(index).ok().and_then(|index| 1_u128.checked_shl(index)).unwrap_or(u128::MAX);
-        if self.fields & bit != 0 {
-            return Err(Fault::Twice(field.name.to_owned()));
+        match self.fields.get_mut(index / 64) {
+            Some(some) if *some & 1 << (index % 64) == 0 => *some |= 1 << (index % 64),
+            _ => return Err(Fault::Twice(field.name.to_owned())),
         }
-        self.fields |= bit;
         self.next = index + 1;
         Ok(())
     }
@@ -469,6 +558,16 @@ pub fn is_identifier(key: &str) -> bool {
     !key.is_empty()
         && !key.starts_with(|c: char| c.is_ascii_digit())
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Returns the place behind a member that is this field, under its own name and with a plain value.
+fn plain_end(bytes: &[u8], start: usize, field: &Field) -> Option<usize> {
+    let value = scan::space_end(bytes, field.key.as_ref()?.end(bytes, start)?);
+    match field.kind {
+        Kind::Text => scan::behind_string(bytes, value),
+        Kind::Double => scan::behind_decimal(bytes, value, Limits::REQUEST.number),
+        _ => scan::behind_integer(bytes, value, scalar::CERTAIN_DIGITS),
+    }
 }
 
 /// The beginning of a text that may be long.

@@ -147,7 +147,7 @@ fn message_of(claims: &[Access]) -> Message {
         let many =
             if matches!(field.count, Cardinality::Each | Cardinality::EachOptional) { Many::List } else { Many::One };
         for name in field.parameters.iter().filter(|name| !name.contains(['.', '[', '{']) && !name.starts_with("X-")) {
-            message.fields.push(Field { name, many, kind: Kind::Text, oneof: None });
+            message.fields.push(Field::new(name, many, Kind::Text));
         }
     }
     message

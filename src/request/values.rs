@@ -90,6 +90,9 @@ fn in_json(json: &Json, path: &str, count: Cardinality) -> Result<Vec<String>> {
         let items = json.field(list).map_or(Ok(&[][..]), |v| v.list().ok_or_else(|| wrong_type(list, v)))?;
         let mut values = Vec::new();
         for item in items {
+            if count != Cardinality::Each && matches!(item, Json::Object(entries) if entries.is_empty()) {
+                continue; // most metrics name nothing
+            }
             let of_item = in_json(item, rest.unwrap_or_default(), count)?;
             if of_item.is_empty() && count == Cardinality::Each {
                 return Err(Rejection::missing(path));

@@ -20,6 +20,9 @@ use crate::upstream::{Answer, Origin, OriginError, OriginRequest};
 
 /// Bytes that are asked for at once of a body whose length is not told; of a longer one as many as have come already.
 const PIECE: usize = 64 * 1024;
+/// Bytes that are asked for at once, at most, of a body whose length is told, since memory for them is taken before any
+/// has come.
+const TOLD: usize = 256 * 1024;
 
 /// A `ReadableStream` of the runtime. Handed over, no byte of it passes through wasm.
 pub struct JsStream {
@@ -54,7 +57,7 @@ impl JsStream {
 
     async fn pieces(&mut self, most: usize) -> Result<Vec<u8>, JsValue> {
         // one byte more than is told, which tells the end as well
-        let first = self.length.map_or(PIECE, |length| length.saturating_add(1).min(PIECE));
+        let first = self.length.map_or(PIECE, |length| length.saturating_add(1).min(TOLD));
         let reader = match &mut self.reader {
             Some(reader) => reader,
             None => self.reader.insert(Reader::new(&self.stream)?),

@@ -10,6 +10,9 @@ const IDS_IN_NUMBERS: &[&str] = &["experiment_id", "experiment_ids"];
 /// The spellings of floating point numbers that JSON does not have.
 const NOT_FINITE: &[&str] = &["NaN", "Infinity", "-Infinity"];
 
+/// An integer of so many digits is in the range of 64 bits, whichever they are.
+pub(super) const CERTAIN_DIGITS: usize = 18;
+
 /// The relation of a text to a type.
 #[derive(Debug, PartialEq)]
 pub enum Fit {
@@ -106,12 +109,13 @@ pub fn string(kind: Kind, text: &str) -> Fit {
 /// An integer, as such or as a floating point number without a fraction, which becomes one.
 fn integer(text: &str, least: i128, most: i128) -> Fit {
     let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if is_digits && text.len() < 19 && most >= i64::MAX.into() {
+    if is_digits && text.len() <= CERTAIN_DIGITS && most >= i64::MAX.into() {
         return Fit::Same; // most are a step or a time
     }
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.len() <= 30 && digits.bytes().all(|b| b.is_ascii_digit()) {
-        let value = if digits.len() < 19 { text.parse::<i64>().map(i128::from) } else { text.parse::<i128>() };
+        let value =
+            if digits.len() <= CERTAIN_DIGITS { text.parse::<i64>().map(i128::from) } else { text.parse::<i128>() };
         let fits = value.is_ok_and(|value| (least..=most).contains(&value));
         return if fits { Fit::Same } else { Fit::Wrong };
     }
