@@ -2,17 +2,35 @@
 
 use std::fmt::Write;
 
-use crate::support::sample::send_sample;
-use crate::support::{ADMIN, ALICE, World};
+use crate::support::sample::{further_requirements, send_sample, send_sample_with};
+use crate::support::{ADMIN, ALICE, Answer, World};
 use mlflow_edge_auth::http::Method;
 use mlflow_edge_auth::routes::{self, Access, Answer as RouteAnswer, Requires, Route, TABLE};
 
 const LEVELS: [&str; 6] = ["MANAGE", "EDIT", "USE", "READ", "NO_PERMISSIONS", "-"];
 
-/// What happens: `yes` it is forwarded or served, `no` it is refused, `rows` only readable rows come back, `empty` none, `self` it
-/// is for the user whom it names.
+const LEGEND: &str = "\
+# The outcome of one request to each route of the table in src/routes. `{api}` is /api and /ajax-api.
+#
+# The columns are the callers: somebody without credentials, an administrator, and users who hold that level on the
+# experiment and the registered model that the request names. `-` is no grant; the default is NO_PERMISSIONS.
+#
+#   yes    forwarded to MLflow, or answered          no     refused with 403
+#   rows   answered with the rows that may be read   empty  answered with none
+#   self   for the user whom the request names       login  refused with 401
+#
+# A route with several requirements has a line `and PARAMETER` for each further one whose resource the caller chooses:
+# there that parameter names another resource, the columns are the levels on that one, and the user holds MANAGE on the
+# rest.
+
+";
+
+/// The outcome of a request, in a word of the legend.
 fn outcome(world: &World, user: &str, row: &Route) -> &'static str {
-    let answer = send_sample(world, user, row);
+    word_for(world, row, &send_sample(world, user, row))
+}
+
+fn word_for(world: &World, row: &Route, answer: &Answer) -> &'static str {
     match (answer.status, row.answer) {
         (401, _) => "login",
         (403, _) if matches!(row.requires, Requires::Oneself(_)) => "self", // refused for another user
@@ -25,9 +43,22 @@ fn outcome(world: &World, user: &str, row: &Route) -> &'static str {
     }
 }
 
+/// The outcome for a user who holds a level on what one requirement is about, and MANAGE on all else.
+fn outcome_elsewhere(row: &Route, number: usize, level: &str) -> &'static str {
+    let world = World::with(&[("DEFAULT_PERMISSION", "NO_PERMISSIONS")]);
+    world.add_users();
+    for (kind, all_else, varied) in [("experiment", "1", "2"), ("registered_model", "m", "n")] {
+        world.grant(2, kind, all_else, "MANAGE");
+        if level != "-" {
+            world.grant(2, kind, varied, level);
+        }
+    }
+    word_for(&world, row, &send_sample_with(&world, ALICE, row, Some(number)))
+}
+
 #[test]
 fn the_matrix_under_version_control_is_what_the_gate_does() {
-    let mut table = format!("{:<7}{:<70}{:<8}{:<8}", "", "", "nobody", "admin");
+    let mut table = format!("{LEGEND}{:<7}{:<70}{:<8}{:<8}", "", "", "nobody", "admin");
     for level in LEVELS {
         let _ = write!(table, "{level:<16}");
     }
@@ -44,6 +75,12 @@ fn the_matrix_under_version_control_is_what_the_gate_does() {
                 world.grant(2, "registered_model", "m", level);
             }
             let _ = write!(table, "{:<16}", outcome(&world, ALICE, row));
+        }
+        for (number, parameter) in further_requirements(row) {
+            let _ = write!(table, "\n{:<9}and {parameter:<80}", "");
+            for level in LEVELS {
+                let _ = write!(table, "{:<16}", outcome_elsewhere(row, number, level));
+            }
         }
     }
     let table: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();

@@ -7,6 +7,11 @@ use super::{Answer, World, basic};
 
 /// A request to a row that names experiment 1, run r1, logged model m-1 and the model "m".
 pub fn sample(row: &Route) -> (String, String) {
+    sample_with(row, None)
+}
+
+/// The same, but the requirement of that number is about experiment 2, run r2, logged model m-2 or the model "n".
+fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
     let mut path = routes::paths(row).next().unwrap();
     for (pattern, value) in [
         ("{model_id}", "m-1"),
@@ -39,28 +44,11 @@ pub fn sample(row: &Route) -> (String, String) {
         );
     }
     let Requires::All(claims) = row.requires else { return (path, serde_json::Value::Object(body).to_string()) };
-    for claim in claims {
+    for (number, claim) in claims.iter().enumerate() {
         let (_, field) = claim.parts();
         let Some(name) = field.parameters.first() else { continue }; // it names every resource of a type
-        let value = match field.names {
-            ValueKind::Experiment | ValueKind::Granted => "1",
-            ValueKind::ExperimentByName => "e1",
-            ValueKind::RegisteredModel => "m",
-            ValueKind::Child(part) | ValueKind::ChildIfExists(part) => part_of_1(part),
-            ValueKind::LineageRun => "r1",
-            ValueKind::ArtifactLocation => continue, // a choice, which few have
-            ValueKind::TraceTag => "a tag",
-            ValueKind::AssessmentId => continue,
-            ValueKind::NewModelName | ValueKind::NextModelName => "new",
-            ValueKind::InExperiment(_) => "1",
-            ValueKind::InChild(part, _) => part_of_1(part),
-            ValueKind::ModelVersion => "m",
-            ValueKind::ModelTag => "a tag",
-            ValueKind::Every(_) => continue,
-            ValueKind::Gateway => continue,
-            ValueKind::ArtifactPath => "1/r1/artifacts",
-            ValueKind::Source => "mlflow-artifacts:/1/r1/artifacts/model",
-        };
+        let Some(value) = value(field.names, if elsewhere == Some(number) { "2" } else { "1" }) else { continue };
+        let value = value.as_str();
         query.push(format!("{name}={value}"));
         put(&mut body, name, value);
         if field.names == ValueKind::Granted {
@@ -73,17 +61,47 @@ pub fn sample(row: &Route) -> (String, String) {
     (target, serde_json::Value::Object(body).to_string())
 }
 
-fn part_of_1(part: ChildKind) -> &'static str {
-    match part {
-        ChildKind::Run => "r1",
-        ChildKind::LoggedModel => "m-1",
-        ChildKind::Trace => "tr-1",
-        ChildKind::Dataset => "d-1",
-        ChildKind::Issue => "iss-1",
-        ChildKind::LabelSchema => "ls-1",
-        ChildKind::ReviewQueue => "rq-1",
-        ChildKind::PromptOptimizationJob => "job-1",
-    }
+/// The name of a thing in experiment 1 or 2, or a model's; none for a choice that few requests make.
+fn value(names: ValueKind, experiment: &str) -> Option<String> {
+    let n = experiment;
+    let text = match names {
+        ValueKind::Experiment | ValueKind::InExperiment(_) | ValueKind::Granted => n.to_owned(),
+        ValueKind::ExperimentByName => format!("e{n}"),
+        ValueKind::RegisteredModel | ValueKind::ModelVersion => if n == "1" { "m" } else { "n" }.to_owned(),
+        ValueKind::NewModelName | ValueKind::NextModelName => if n == "1" { "new" } else { "n" }.to_owned(),
+        ValueKind::Child(part) | ValueKind::ChildIfExists(part) | ValueKind::InChild(part, _) => part_of(part, n),
+        ValueKind::LineageRun => format!("r{n}"),
+        ValueKind::TraceTag | ValueKind::ModelTag => "a tag".to_owned(),
+        ValueKind::ArtifactPath => format!("{n}/r{n}/artifacts"),
+        ValueKind::Source => format!("mlflow-artifacts:/{n}/r{n}/artifacts/model"),
+        ValueKind::ArtifactLocation | ValueKind::AssessmentId | ValueKind::Gateway => return None,
+        ValueKind::Every(_) => return None,
+    };
+    Some(text)
+}
+
+fn part_of(part: ChildKind, experiment: &str) -> String {
+    let prefix = match part {
+        ChildKind::Run => "r",
+        ChildKind::LoggedModel => "m-",
+        ChildKind::Trace => "tr-",
+        ChildKind::Dataset => "d-",
+        ChildKind::Issue => "iss-",
+        ChildKind::LabelSchema => "ls-",
+        ChildKind::ReviewQueue => "rq-",
+        ChildKind::PromptOptimizationJob => "job-",
+    };
+    format!("{prefix}{experiment}")
+}
+
+/// The requirements after the first whose resource a request can choose: their numbers and parameters.
+pub fn further_requirements(row: &Route) -> Vec<(usize, &'static str)> {
+    let Requires::All(claims) = row.requires else { return Vec::new() };
+    let fields = claims.iter().map(|claim| claim.parts().1).enumerate().skip(1);
+    let can_be_elsewhere = |names| value(names, "1") != value(names, "2");
+    let is_said_before = |n: usize, name: &str| claims[..n].iter().any(|it| it.parts().1.parameters.contains(&name));
+    let chosen = fields.filter(|(_, field)| can_be_elsewhere(field.names)).map(|(n, field)| (n, field.parameters[0]));
+    chosen.filter(|(n, name)| !is_said_before(*n, name)).collect()
 }
 
 /// Puts a value where a parameter such as `a.b`, `a[].b` or `a{}` is read from.
@@ -106,19 +124,29 @@ fn put(object: &mut serde_json::Map<String, serde_json::Value>, parameter: &str,
     }
 }
 
-/// A span of trace 1, as OTLP in JSON.
-const SPANS: &str =
-    r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001"}]}]}]}"#;
+/// A span of trace 1 or 2, as OTLP in JSON.
+fn spans(trace: &str) -> String {
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{trace:0>32}"}}]}}]}}]}}"#)
+}
 
 /// Sends the sample of a row as a user, or as nobody.
 pub fn send_sample(world: &World, user: &str, row: &Route) -> Answer {
-    let (target, mut body) = sample(row);
+    send_sample_with(world, user, row, None)
+}
+
+/// The same, but the requirement of that number is about something else.
+pub fn send_sample_with(world: &World, user: &str, row: &Route, elsewhere: Option<usize>) -> Answer {
+    let (target, mut body) = sample_with(row, elsewhere);
+    let parameter = further_requirements(row).into_iter().find(|(n, _)| Some(*n) == elsewhere).map_or("", |(_, p)| p);
     if row.body == routes::Body::Otlp {
-        body = SPANS.to_owned();
+        body = spans(if elsewhere.is_none() || parameter.starts_with("X-") { "1" } else { "2" });
     }
     let body = (row.method != Method::Get).then_some(body.as_bytes());
     let authorization = basic(user);
     let mut headers = vec![("Content-Type", "application/json"), ("X-Mlflow-Experiment-Id", "1")];
+    if parameter == "X-Mlflow-Run-Id" {
+        headers.push((parameter, "r2"));
+    }
     if !user.is_empty() {
         headers.push(("Authorization", &authorization));
     }
