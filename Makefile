@@ -173,7 +173,7 @@ COMPARED ?= $(MLFLOW_COMPARED)
 differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (10 minutes)
 	@for version in $(COMPARED); do \
 	  echo "== MLflow $$version with basic-auth, beside the Worker (2 to 8 minutes)"; \
-	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/differential/record.py "$$version"; \
+	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/recorder matrix "$$version"; \
 	done
 	cargo test --locked --test native differential:: -- --nocapture
 

@@ -5,7 +5,6 @@ Also used with MLflow 3.12 by scripts/fixtures/accounts.py, so nothing here need
 
 import base64
 import contextlib
-import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from werkzeug.security import generate_password_hash
 
 from gate import ROOT, User
 
-sys.path.insert(0, str(ROOT / "scripts/fixtures"))
+sys.path.insert(0, str(ROOT / "scripts/recorder"))
 
 import servers  # noqa: E402  (found through the line above)
 
@@ -28,40 +27,11 @@ AS_ADMIN = "Basic " + base64.b64encode(f"{ADMIN.name}:{ADMIN.password}".encode()
 CHEAP = "pbkdf2:sha256:1000"  # scrypt takes MLflow 0.2 seconds per request
 
 
-@contextlib.contextmanager
 def running(folder, version=mlflow.__version__, database=None):
-    """The address of a server with its databases in `folder`, or with that auth database."""
-    folder = Path(folder)
-    folder.mkdir(exist_ok=True)
-    config = folder / "basic_auth.ini"
-    config.write_text(
-        "[mlflow]\n"
-        "default_permission = READ\n"
-        f"database_uri = sqlite:///{database or folder / 'basic_auth.db'}\n"
-        f"admin_username = {ADMIN.name}\n"
-        f"admin_password = {ADMIN.password}\n"
-        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-    )
-    port = servers.free_port()
-    command = [str(ROOT / os.environ.get("TOOLS", ".tools") / f"mlflow-{version}/bin/mlflow"), "server"]
-    command += ["--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        f"{folder}/artifacts",
-    ]
-    if version.startswith("3.3."):
-        command += ["--gunicorn-opts", ""]  # conftest.py
-    environment = {
-        "MLFLOW_AUTH_CONFIG_PATH": str(config),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only-for-this-test",
-        "MLFLOW_TRACKING_URI": "",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with servers.running(command, environment, folder, folder / "server.log", port) as url:
-        yield url
+    """The address of a server with its databases in `folder`, or with that auth database, as a context."""
+    Path(folder).mkdir(exist_ok=True)
+    settings = servers.Settings(ADMIN.name, ADMIN.password)
+    return servers.mlflow(version, folder, settings, basic_auth=True, database=database)
 
 
 def change(database, *statements):

@@ -2,49 +2,45 @@
 
 Each part of the recording is one long conversation with one server, so the exchanges of a part are sent in
 order to one fresh gate with a fresh origin; a test that is run alone sends those before it, too. What we answer
-differently on purpose is in recorded_differences.toml.
+differently on purpose is in tests/differences.toml.
 """
 
 import contextlib
 import json
 import os
-import re
 import sys
-from pathlib import Path
 from urllib.parse import urlencode
 
 import gate as gates
 import pytest
 
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
+sys.path.insert(0, str(gates.ROOT / "scripts/recorder"))
 
-sys.path.insert(0, str(gates.ROOT / "scripts/fixtures"))
-
-import replay  # noqa: E402  (found through the line above)
+import conversations  # noqa: E402  (found through the line above)
+import differences  # noqa: E402
 import servers  # noqa: E402
+from compare import disagreements  # noqa: E402
+from wire import basic  # noqa: E402
 
 pytestmark = pytest.mark.once
 
-DIFFERENCES = tomllib.loads(Path(__file__).with_name("recorded_differences.toml").read_text())
+LISTED = differences.load()
 
 
 class Conversation:
     """The exchanges of one part, sent in order and each once."""
 
     def __init__(self, part, base_url):
-        self.server = replay.Server(base_url)
-        self.waiting = replay.exchanges_of(part)
+        self.server = conversations.Server(base_url)
+        self.waiting = conversations.exchanges_of(part)
         self.done = {}
 
     def up_to(self, wanted):
-        """(answer, differences from the recording) of an exchange; what comes before it is sent first."""
+        """(exchange, answer, differences from the recording); what comes before the exchange is sent first."""
         while wanted not in self.done:
             exchange = self.waiting.pop(0)
             answer = self.server.replay(exchange)
-            self.done[exchange["id"]] = answer, replay.differences(self.server, exchange, answer)
+            self.done[exchange["id"]] = exchange, answer, disagreements(self.server, exchange, answer)
         return self.done[wanted]
 
 
@@ -54,16 +50,16 @@ def tracking():
 
 
 @contextlib.contextmanager
-def fresh_gate(part, folder):
-    with servers.mlflow(part, folder) as origin:
+def fresh_gate(settings, folder):
+    with servers.mlflow(conversations.VERSION, folder, settings) as origin:
         gate = gates.start(
             folder / "state",
             servers.free_port(),
             ORIGIN_URL=origin,
-            ADMIN_USERNAME=part.admin,
-            ADMIN_PASSWORD=part.admin_password,
-            DEFAULT_PERMISSION=part.default_permission,
-            STATIC_PREFIX=part.static_prefix,
+            ADMIN_USERNAME=settings.admin,
+            ADMIN_PASSWORD=settings.admin_password,
+            DEFAULT_PERMISSION=settings.default_permission,
+            STATIC_PREFIX=settings.static_prefix,
             PASSWORD_HASH="pbkdf2:sha256:1000",  # hundreds of log-ins; its strength is not what is tested
         )
         try:
@@ -86,7 +82,7 @@ def conversation(tmp_path_factory):
                 current.clear()
                 current[part] = None  # stays, if the gate does not start: then every test of the part fails at once
                 folder = tmp_path_factory.mktemp(f"recorded-{part}")
-                url = running.enter_context(fresh_gate(replay.PARTS[part], folder))
+                url = running.enter_context(fresh_gate(conversations.PARTS[part], folder))
                 current[part] = Conversation(part, url)
             assert current[part], f"the gate for part {part} did not start"
             return current[part]
@@ -96,26 +92,21 @@ def conversation(tmp_path_factory):
 
 EVERY_EXCHANGE = [
     pytest.param(part, exchange["id"], id=exchange["id"])
-    for part in replay.PARTS
-    for exchange in replay.exchanges_of(part)
+    for part in conversations.PARTS
+    for exchange in conversations.exchanges_of(part)
 ]
 
 
-@pytest.mark.parametrize("part, exchange", EVERY_EXCHANGE)
-def test_exchange(conversation, part, exchange):
-    answer, differences = conversation(part).up_to(exchange)
-    ours = DIFFERENCES.get(exchange)
-    if ours is None:
-        assert not differences, "\n".join([f"{exchange} is answered {answer}", *differences])
+@pytest.mark.parametrize("part, wanted", EVERY_EXCHANGE)
+def test_exchange(conversation, part, wanted):
+    exchange, answer, found = conversation(part).up_to(wanted)
+    listed = [entry for entry in LISTED if entry.names_exchange(conversations.VERSION, wanted)]
+    if not listed:
+        assert not found, "\n".join([f"{wanted} is answered {answer}", *found])
         return
-    assert answer.status == ours["status"], f"{exchange} is answered {answer}"
-    assert re.search(ours.get("body", ""), answer.body.rstrip("\n")), f"{exchange} is answered {answer}"
-    assert differences, f"{exchange} is answered as recorded: strike it off the list"
-
-
-def test_every_listed_difference_is_a_recorded_exchange():
-    assert DIFFERENCES.keys() <= {exchange["id"] for exchange in replay.load()}
-    assert all(entry["reason"] for entry in DIFFERENCES.values())
+    (entry,) = listed
+    assert entry.means(exchange["response"]["status"], answer.status, answer.text), f"{wanted} is answered {answer}"
+    assert found, f"{wanted} is answered as recorded: strike it off the list"
 
 
 # These walks through the pages of experiments/search are no exchanges of the recording. How the rows are cut into
@@ -138,13 +129,13 @@ MADE_LATER = "11"  # by carol, before B119
 def test_walk_through_the_pages(conversation, user, page_size, rows):
     talk = conversation("B")
     talk.up_to("B118")
-    headers = [("Authorization", replay.basic(user, replay.PASSWORDS[user]))]
+    headers = [("Authorization", basic(user, conversations.PASSWORDS[user]))]
     seen, token = [], ""
     for _ in range(len(EVERYBODYS) + 2):  # every page has a row, but for the last
         query = urlencode({"max_results": page_size} | ({"page_token": token} if token else {}))
         answer = talk.server.send("GET", f"/api/2.0/mlflow/experiments/search?{query}", headers)
         assert answer.status == 200, str(answer)
-        page = json.loads(answer.body)
+        page = json.loads(answer.text)
         seen += [experiment["experiment_id"] for experiment in page.get("experiments", [])]
         token = page.get("next_page_token", "")
         if not token:

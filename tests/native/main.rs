@@ -8,6 +8,7 @@ mod support;
 mod before_sign_in;
 mod credentials;
 mod decisions;
+mod differences;
 mod differential;
 mod docs;
 mod effects;

@@ -1,40 +1,14 @@
 """The file that a recording is kept in: one case a line, and the same whenever it is made again."""
 
 import json
-import re
 
 from sample import JSON
+from volatile import Names
 
-# What MLflow invents, and the clock. The digits on either side keep longer numbers, such as hashes, out.
-RANDOM = re.compile(
-    r"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![0-9a-f])"
-)
-TIME = re.compile(r"\b1[789]\d{11}\b")
-# In the words of an error.
-HASH = re.compile(r"scrypt:[\d:]+\$\w+\$[0-9a-f]+")
 # Longer answers are none that the Worker has to read: what follows in a search is asked for in steps of a thousand rows.
 KEPT_CHARACTERS = 400_000
-
-
-class Names:
-    """Gives what is random a name by the order in which it is first seen, and leaves this machine's out."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-        self.known = {}
-
-    def settle(self, text):
-        text = text.replace(self.folder, "<folder>")
-        return HASH.sub("<hash>", TIME.sub("1700000000000", RANDOM.sub(self.name, text)))
-
-    def name(self, match):
-        text = match[0]
-        if text not in self.known:
-            digits = f"{len(self.known) + 1:032x}"
-            if "-" in text:
-                digits = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-            self.known[text] = digits
-        return self.known[text]
+# Of a longer body of MLflow's, such as the list of all grants, the status alone is compared.
+COMPARED_CHARACTERS = 20_000
 
 
 class Recording:
@@ -49,7 +23,7 @@ class Recording:
         self.cases = []
 
     def add(self, case, status, body, tape):
-        """`body` is None where it is not compared; `tape` is what the Worker asked MLflow meanwhile."""
+        """Adds a case. `body` is None where it is not compared; `tape` is what the Worker asked MLflow meanwhile."""
         settle = self.names.settle
         line = {"route": case.route, "who": case.who, "target": settle(case.target)}
         if case.request.body is not None:
@@ -79,13 +53,16 @@ class Recording:
         users = [[name, hashed, is_admin] for _, name, hashed, is_admin in self.people.hashes()]
         parts = {
             "users": users,
-            "grants": sorted(self.people.our_grants(), key=lambda grant: (grant[1], grant[0])),
+            "grants": sorted(self.people.recorded_rows(), key=lambda row: (row[1], row[0])),
             "texts": list(self.texts),
             "answers": [list(key) for key in self.answers],
             "cases": self.cases,
         }
         text = ",\n".join(f' "{name}": [\n{lines(rows)}\n ]' for name, rows in parts.items())
-        path.write_text(f'{{\n "mlflow": "{self.version}",\n{text}\n}}\n', encoding="utf-8")
+        heading = f' "mlflow": "{self.version}",\n'
+        if self.people.world.default_permission != "READ":
+            heading += f' "default_permission": "{self.people.world.default_permission}",\n'
+        path.write_text(f"{{\n{heading}{text}\n}}\n", encoding="utf-8")
 
 
 def number(table, key):
@@ -94,8 +71,8 @@ def number(table, key):
 
 
 def readable(answer):
-    """What the Worker may have to read of an answer. Pages are for browsers, and an error's words for the client."""
-    text = answer.body.decode("utf-8", "replace")
+    """The part of an answer that the Worker may have to read. Pages are for browsers, and an error's words for the client."""
+    text = answer.text
     if answer.status >= 400:
         return ""
     try:

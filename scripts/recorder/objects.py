@@ -1,10 +1,9 @@
-"""What requests are about: made on a plain MLflow whose folder is then copied, so that both servers hold the same."""
+"""The things that requests are about: made on a plain MLflow whose folder is then copied, so that both servers hold the same."""
 
 import json
 
-from people import KNOWN
 from sample import JSON, TEXT
-from tape import Client
+from wire import Client
 
 TIME = 1_700_000_000_000
 ARTIFACT = "a.txt"
@@ -20,7 +19,7 @@ class Objects:
     def __init__(self, makers, identity):
         self.makers = makers
         self.identity = identity
-        self.has_own = identity in KNOWN
+        self.has_own = identity in makers.people.world.known
 
     def a(self, kind):
         if kind not in self.makers.shared:

@@ -1,5 +1,6 @@
-"""A proxy between the Worker and MLflow that writes down what passes, and plain HTTP without any normalisation."""
+"""Sends requests byte for byte, and writes down what passes between the Worker and MLflow."""
 
+import base64
 import http.client
 import threading
 from dataclasses import dataclass
@@ -11,18 +12,34 @@ OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-l
 TIMEOUT_SECONDS = 120
 
 
-@dataclass
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@dataclass(frozen=True)
 class Answer:
     status: int
-    headers: list
+    headers: list  # of (name, value), as received
     body: bytes
 
+    @property
+    def text(self):
+        return self.body.decode("utf-8", "replace")
+
     def header(self, name):
-        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+        """The values of a header joined as HTTP joins them; None without one."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+    def __str__(self):
+        return f"{self.status} {self.header('Content-Type')} {self.text[:400]!r}"
 
 
 class Client:
-    """One connection to a server, opened again when the server closed it."""
+    """One connection to a server, opened again when the server closed it.
+
+    Nothing is normalised, and no header is added but Host and Content-Length.
+    """
 
     def __init__(self, url):
         self.address = urlsplit(url).netloc
@@ -54,9 +71,9 @@ class Client:
         return answer
 
 
-@dataclass
+@dataclass(frozen=True)
 class Exchange:
-    """What the Worker asked MLflow, and the answer."""
+    """A question of the Worker to MLflow, and the answer."""
 
     method: str
     target: str
@@ -118,6 +135,6 @@ class Tape:
         self.server.server_close()
 
     def cut(self):
-        """What passed since the last cut."""
+        """Returns what passed since the last cut."""
         passed, self.exchanges = self.exchanges, []
         return passed
