@@ -16,7 +16,7 @@ MLFLOW_NEW := 3.17.2
 # Whose routes the table is checked against, as tests/fixtures/routes-NAME.tsv: NAME and release.
 FIXTURES := 2.9=2.9.2 2.22=2.22.4 3.3.2=3.3.2 3.9=3.9.0 3.12=3.12.0 3.17.2=3.17.2
 # Those whose own authorizer the gate is compared with.
-MLFLOW_COMPARED := 3.3.2 3.12.0
+MLFLOW_COMPARED := 3.3.2 3.12.0 3.17.2
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_FUZZ_VERSION := 0.13.2
 # How long `make fuzz` stays with each target.
@@ -169,16 +169,18 @@ fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, 
 	rm "$$lists"*
 
 # COMPARED takes one of the versions only: make differential COMPARED=3.12.0
+# WORLD=roles records other holders, those of named roles and patterns, beside MLflow 3.17 (scripts/recorder/people.py).
 COMPARED ?= $(MLFLOW_COMPARED)
-differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (10 minutes)
+WORLD ?= classic
+differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (15 minutes)
 	@for version in $(COMPARED); do \
 	  echo "== MLflow $$version with basic-auth, beside the Worker (2 to 8 minutes)"; \
-	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/recorder matrix "$$version"; \
+	  "$(TOOLS)/mlflow-$$version/bin/python" scripts/recorder matrix "$$version" --world "$(WORLD)"; \
 	done
 	cargo test --locked --test native differential:: -- --nocapture
 
 # READERS_COUNT inputs for each of READER_NAMES, each judged by every release in MLFLOW_READERS.
-MLFLOW_READERS := $(MLFLOW_COMPARED) $(MLFLOW_NEW)
+MLFLOW_READERS := 3.3.2 3.12.0 $(MLFLOW_NEW)
 READERS_COUNT ?= 100000
 READERS_SEED ?= 1
 READER_NAMES ?= $(patsubst scripts/readers/%.py,%,$(filter-out %/__main__.py,$(wildcard scripts/readers/*.py)))

@@ -189,6 +189,52 @@ class Makers:
         answer = self.post3(f"traces/{trace}/assessments", assessment=assessment(trace))
         return trace, answer["assessment"]["assessment_id"]
 
+    # --- what came after 3.12 -------------------------------------------------------------------------------
+
+    def mcp_server(self):
+        """A server with the draft 1.0.0, of which the alias `a` and the tag `k` are set, as on the server itself."""
+        name = f"space/{self.name('server')}"
+        path = "/api/3.0/mlflow/mcp-servers"
+        self.call("POST", path, name=name)
+        self.call("POST", f"{path}/{name}/versions", server_json={"name": name, "version": "1.0.0"})
+        self.call("POST", f"{path}/{name}/aliases", alias="a", version="1.0.0")
+        for tagged in (f"{path}/{name}", f"{path}/{name}/versions/1.0.0"):
+            self.call("POST", f"{tagged}/tags", key="k", value="v")
+        self.people.grant_all("mcp_server", name)
+        return name
+
+    def mcp_endpoint(self):
+        """(server, the id of its endpoint)"""
+        name = self.mcp_server()
+        path = f"/api/3.0/mlflow/mcp-servers/{name}"
+        self.call("PATCH", f"{path}/versions/1.0.0", status="active")
+        return name, self.call("POST", f"{path}/endpoints", url="https://1.1.1.1/mcp", server_alias="a")["id"]
+
+    def label_schema(self):
+        """(id, name)"""
+        name, experiment = self.name("schema"), self.of_shared("experiment")
+        made = self.post3("label-schemas/create", experiment_id=experiment, name=name, **LABEL)
+        return made["label_schema"]["schema_id"], name
+
+    def review_queue(self):
+        """(id, name)"""
+        name, experiment = self.name("queue"), self.of_shared("experiment")
+        made = self.post3("review-queues/create", experiment_id=experiment, name=name, queue_type="CUSTOM")
+        return made["review_queue"]["queue_id"], name
+
+    def review_item(self, users=()):
+        """(queue, the trace that is to be reviewed)"""
+        trace, experiment = self.of_shared("trace"), self.of_shared("experiment")
+        fields = {"name": self.name("queue"), "queue_type": "CUSTOM", "users": list(users)}
+        made = self.post3("review-queues/create", experiment_id=experiment, **fields)
+        queue = made["review_queue"]["queue_id"]
+        self.post3("review-queues/items/add", queue_id=queue, item_ids=[trace])
+        return queue, trace
+
+    def assigned_item(self):
+        """The same, in a queue to which the holders are assigned; MLflow takes ten."""
+        return self.review_item(list(self.people.world.holders)[:10])
+
     # --- what came after 3.3 --------------------------------------------------------------------------------
 
     def dataset(self):
@@ -292,6 +338,7 @@ BUDGET = {
     "target_scope": "GLOBAL",
     "budget_action": "ALERT",
 }
+LABEL = {"type": "FEEDBACK", "input": {"pass_fail": {"positive_label": "p", "negative_label": "n"}}}
 RECORDS = json.dumps([{"inputs": {"q": "1"}, "expectations": {"a": "1"}}])
 JUDGE = {"model": "openai:/gpt", "instructions": "{{ inputs }}"}
 SCORER = json.dumps({"name": "s", "instructions_judge_pydantic_data": JUDGE})

@@ -1,4 +1,4 @@
-"""Sample requests: the AI gateway and workspaces (MLflow 3.9 and later). Keyed by route."""
+"""Sample requests: the AI gateway, MCP servers and workspaces (MLflow 3.9 and later). Keyed by route."""
 
 from objects import BOUND, BUDGET, PROVIDER, SECRET, guardrail_of, model_config
 from sample import Request, ask, send
@@ -97,9 +97,59 @@ INVOCATION = {
     "POST /gateway/openai/v1/chat/completions": call,
     "POST /gateway/openai/v1/embeddings": call,
     "POST /gateway/openai/v1/responses": call,
+    "POST /gateway/openai/v1/responses/compact": call,
+    "POST /gateway/typesafe/v1/systemone": call,
+    "POST /gateway/proxy/{endpoint_name}/{*path}": lambda o: send({"endpoint_name": o.a("endpoint")[1], "path": "p"}),
+    "GET /gateway/mlflow/v1/models": lambda o: Request(),
     "POST /gateway/anthropic/v1/messages": call,
     "POST /gateway/gemini/v1beta/models/{endpoint_name}:generateContent": call_path,
     "POST /gateway/gemini/v1beta/models/{endpoint_name}:streamGenerateContent": call_path,
+}
+
+MCP = f"{V3}/mcp-servers"
+SERVER = f"{MCP}/{{*name}}"
+VERSION = f"{SERVER}/versions/{{*version}}"
+ONE = "1.0.0"
+
+
+def server(o, own=False, **path):
+    return {"name": o.own("mcp_server") if own else o.a("mcp_server"), **path}
+
+
+def mcp_endpoint(o, own=False):
+    name, number = o.own("mcp_endpoint") if own else o.a("mcp_endpoint")
+    return {"name": name, "endpoint_id": number}
+
+
+def new_version(o):
+    name = o.own("mcp_server")
+    return send({"name": name}, server_json={"name": name, "version": "2.0.0"})
+
+
+MCP_SERVERS = {
+    f"GET {MCP}": lambda o: ask(max_results=2),
+    f"POST {MCP}": lambda o: send(name=f"space/{o.name()}"),
+    f"GET {MCP}/endpoints": lambda o: ask(max_results=2),
+    f"GET {SERVER}": lambda o: ask(server(o)),
+    f"PATCH {SERVER}": lambda o: send(server(o), description="d"),
+    f"DELETE {SERVER}": lambda o: ask(server(o, own=True)),
+    f"POST {SERVER}/tags": lambda o: send(server(o), **TAG),
+    f"DELETE {SERVER}/tags/{{*key}}": lambda o: ask(server(o, own=True, key="k")),
+    f"POST {SERVER}/aliases": lambda o: send(server(o), alias="b", version=ONE),
+    f"GET {SERVER}/aliases/{{*alias}}": lambda o: ask(server(o, alias="a")),
+    f"DELETE {SERVER}/aliases/{{*alias}}": lambda o: ask(server(o, own=True, alias="a")),
+    f"GET {SERVER}/endpoints": lambda o: ask(server(o)),
+    f"POST {SERVER}/endpoints": lambda o: send({"name": o.own("mcp_endpoint")[0]}, url="https://1.1.1.1/mcp", server_alias="a"),
+    f"GET {SERVER}/endpoints/{{endpoint_id}}": lambda o: ask(mcp_endpoint(o)),
+    f"PATCH {SERVER}/endpoints/{{endpoint_id}}": lambda o: send(mcp_endpoint(o, own=True), url="https://1.1.1.1/other"),
+    f"DELETE {SERVER}/endpoints/{{endpoint_id}}": lambda o: ask(mcp_endpoint(o, own=True)),
+    f"GET {SERVER}/versions": lambda o: ask(server(o)),
+    f"POST {SERVER}/versions": new_version,
+    f"GET {VERSION}": lambda o: ask(server(o, version=ONE)),
+    f"PATCH {VERSION}": lambda o: send(server(o, own=True, version=ONE), status="active"),
+    f"DELETE {VERSION}": lambda o: ask(server(o, own=True, version=ONE)),
+    f"POST {VERSION}/tags": lambda o: send(server(o, version=ONE), **TAG),
+    f"DELETE {VERSION}/tags/{{*key}}": lambda o: ask(server(o, own=True, version=ONE, key="k")),
 }
 
 WORKSPACE = {"workspace_name": "other"}
@@ -113,4 +163,4 @@ WORKSPACES = {
     f"DELETE {V3}/workspaces/{{workspace_name}}": lambda o: ask(WORKSPACE),
 }
 
-SAMPLES = MANAGEMENT | INVOCATION | WORKSPACES
+SAMPLES = MANAGEMENT | INVOCATION | MCP_SERVERS | WORKSPACES

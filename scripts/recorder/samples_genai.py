@@ -1,8 +1,8 @@
-"""Sample requests: traces, GraphQL, datasets, scorers, issues, jobs, assistant, demo. Keyed by route."""
+"""Sample requests: traces, GraphQL, datasets, scorers, issues, jobs, reviews, assistant, demo. Keyed by route."""
 
 import json
 
-from objects import RECORDS, SCORER, TIME, assessment, otlp, trace_info
+from objects import LABEL, RECORDS, SCORER, TIME, assessment, otlp, trace_info
 from sample import JSON, Request, ask, send, upload
 
 V2 = "{api}/2.0/mlflow"
@@ -164,6 +164,8 @@ ISSUES = {
     f"POST {V3}/issues/search": lambda o: send(**experiment(o), max_results=2),
     f"GET {V3}/issues/{{issue_id}}": lambda o: ask(issue(o)),
     f"PATCH {V3}/issues/{{issue_id}}": lambda o: send(issue(o), **issue(o), name="n"),
+    # Of no judge: nothing is started.
+    f"POST {V3}/genai/evaluate/invoke": lambda o: send(**experiment(o), trace_ids=[o.a("trace")], serialized_scorers=[]),
     f"POST {V3}/issues/invoke": lambda o: send(
         **experiment(o), trace_ids=[o.a("trace")], categories=["c"], provider="openai", model="gpt"
     ),
@@ -195,15 +197,64 @@ JOBS = {
     f"POST {V3}/demo/delete": lambda o: send(),
 }
 
+
+def review(o, kind):
+    """A review that the caller says to have made. MLflow with authentication takes the name of the caller."""
+    queue, trace = o.own(kind)
+    return send(queue_id=queue, item_id=trace, status="COMPLETE", completed_by="somebody")
+
+
+def remove_item(o):
+    queue, trace = o.own("review_item")
+    return send(queue_id=queue, item_ids=[trace])
+
+
+LABEL_SCHEMAS = {
+    f"POST {V3}/label-schemas/create": lambda o: send(**experiment(o), name=o.name(), **LABEL),
+    f"GET {V3}/label-schemas/list": lambda o: ask(**experiment(o), max_results=2),
+    f"GET {V3}/label-schemas/get": lambda o: ask(schema_id=o.a("label_schema")[0]),
+    f"GET {V3}/label-schemas/get-by-name": lambda o: ask(**experiment(o), name=o.a("label_schema")[1]),
+    f"PATCH {V3}/label-schemas/update": lambda o: send(schema_id=o.a("label_schema")[0], instruction="i"),
+    f"DELETE {V3}/label-schemas/delete": lambda o: send(schema_id=o.own("label_schema")[0]),
+}
+
+# Nobody made a queue. Who is assigned to one may see it, and set the status of its items.
+REVIEW_QUEUES = {
+    f"POST {V3}/review-queues/create": lambda o: send(**experiment(o), name=o.name(), queue_type="CUSTOM"),
+    f"POST {V3}/review-queues/get-or-create-user": lambda o: send(**experiment(o), user=o.user()),
+    f"GET {V3}/review-queues/list": lambda o: ask(**experiment(o), max_results=2),
+    f"GET {V3}/review-queues/get": [
+        lambda o: ask(queue_id=o.a("review_queue")[0]),
+        lambda o: ask(queue_id=o.a("assigned_item")[0]),
+    ],
+    f"GET {V3}/review-queues/get-by-name": lambda o: ask(**experiment(o), name=o.a("review_queue")[1]),
+    f"POST {V3}/review-queues/update": lambda o: send(queue_id=o.own("review_queue")[0], name=o.name()),
+    f"POST {V3}/review-queues/delete": lambda o: send(queue_id=o.own("review_queue")[0]),
+    f"GET {V3}/review-queues/items/list": [
+        lambda o: ask(queue_id=o.a("review_queue")[0]),
+        lambda o: ask(queue_id=o.a("assigned_item")[0]),
+    ],
+    f"POST {V3}/review-queues/items/add": lambda o: send(queue_id=o.own("review_queue")[0], item_ids=[o.a("trace")]),
+    f"POST {V3}/review-queues/items/set-status": [
+        lambda o: review(o, "review_item"),
+        lambda o: review(o, "assigned_item"),
+    ],
+    f"POST {V3}/review-queues/items/remove": remove_item,
+}
+
 # Bodies that the assistant refuses: it would start programs of the server's machine.
 ASSISTANT = {
     f"POST {V3}/assistant/message": lambda o: send(),
     f"GET {V3}/assistant/sessions/{{session_id}}/stream": lambda o: ask({"session_id": NOTHING}),
     f"PATCH {V3}/assistant/sessions/{{session_id}}": lambda o: send({"session_id": NOTHING}),
+    f"POST {V3}/assistant/sessions/{{session_id}}/permission": lambda o: send({"session_id": NOTHING}),
+    f"POST {V3}/assistant/sessions/{{session_id}}/tool-result": lambda o: send({"session_id": NOTHING}),
+    f"GET {V3}/assistant/providers": lambda o: Request(),
+    f"GET {V3}/assistant/providers/{{provider}}/models": lambda o: ask({"provider": NOTHING}),
     f"GET {V3}/assistant/providers/{{provider}}/health": lambda o: ask({"provider": NOTHING}),
     f"GET {V3}/assistant/config": lambda o: Request(),
     f"PUT {V3}/assistant/config": lambda o: send(providers=1),
     f"POST {V3}/assistant/skills/install": lambda o: send(),
 }
 
-SAMPLES = TRACES | OPEN | DATASETS | SCORERS | ISSUES | JOBS | ASSISTANT
+SAMPLES = TRACES | OPEN | DATASETS | SCORERS | ISSUES | JOBS | LABEL_SCHEMAS | REVIEW_QUEUES | ASSISTANT

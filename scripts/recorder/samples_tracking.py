@@ -105,6 +105,7 @@ LOGGED_MODELS = {
 
 ARTIFACTS = {
     f"GET {V2}/artifacts/list": lambda o: ask(run_id=o.a("run")),
+    f"POST {V2}/artifacts/presigned-download-url": lambda o: send(run_id=o.a("run"), path=ARTIFACT),
     f"POST {V2}/artifacts/presigned-upload-url": lambda o: send(run_id=o.a("run"), path="b.txt"),
     "GET /get-artifact": lambda o: (o.a("run_artifact"), ask(run_id=o.a("run"), path=ARTIFACT))[1],
     f"POST {V2}/upload-artifact": lambda o: upload(run_uuid=o.a("run"), path="up.txt"),

@@ -78,6 +78,7 @@ USERS = {
         lambda o: Request(),
     ],
     f"GET {V2}/users/list": lambda o: Request(),
+    f"GET {V2}/users/current": lambda o: Request(),
     f"PATCH {V2}/users/update-password": [
         lambda o: send(username=myself(o), password=password(myself(o))),
         lambda o: send(username=o.user(), password=NEW_PASSWORD),
@@ -101,6 +102,54 @@ USERS = {
             _body=f"csrf_token={CSRF_TOKEN}&username={o.name('user')}&password={NEW_PASSWORD}", _type=FORM
         ),
     ],
+}
+
+
+def experiment_row(o, user, **fields):
+    return {"username": user, "resource_type": "experiment", "resource_id": o.a("experiment"), **fields}
+
+
+def model_row(o, user, **fields):
+    return {"username": user, "resource_type": "registered_model", "resource_id": o.a("registered_model"), **fields}
+
+
+# MLflow 3.13 and later.
+ROWS = {
+    f"POST {V3}/users/permissions/grant": [
+        lambda o: send(**experiment_row(o, o.user(), permission="READ")),
+        lambda o: send(**model_row(o, o.user(), permission="MANAGE")),
+        lambda o: send(**experiment_row(o, o.user(), permission="DENY")),
+        lambda o: send(**experiment_row(o, o.user(experiment="READ"), permission="EDIT")),
+        lambda o: send(**experiment_row(o, "nobody", permission="READ")),
+        lambda o: send(**experiment_row(o, o.user(), permission="ALL")),
+        lambda o: send(**experiment_row(o, o.user())),
+        lambda o: send(**{**experiment_row(o, o.user(), permission="READ"), "resource_id": "*"}),
+        lambda o: send(username=o.user(), resource_type="run", resource_id="*", permission="READ"),
+        lambda o: send(username=o.user(), resource_type="workspace", resource_id="*", permission="MANAGE"),
+        lambda o: send(username=o.user(), resource_type="wish", resource_id="1", permission="READ"),
+    ],
+    f"POST {V3}/users/permissions/revoke": [
+        lambda o: send(**experiment_row(o, o.user(experiment="READ"))),
+        lambda o: send(**model_row(o, o.user(registered_model="READ"))),
+        lambda o: send(**experiment_row(o, o.user())),
+        lambda o: send(**experiment_row(o, "nobody")),
+        lambda o: send(username=o.user(), resource_type="experiment"),
+    ],
+    f"GET {V3}/users/permissions/get": [
+        lambda o: ask(**experiment_row(o, myself(o))),
+        lambda o: ask(**model_row(o, myself(o))),
+        lambda o: ask(**experiment_row(o, "edit")),
+        lambda o: ask(**experiment_row(o, "nobody")),
+        lambda o: ask(username=myself(o), resource_type="experiment"),
+        lambda o: ask(username=myself(o), resource_type="run", resource_id="1"),
+    ],
+    f"GET {V3}/users/permissions/list": [
+        lambda o: ask(username=myself(o)),
+        lambda o: ask(username=o.user(experiment="READ", registered_model="EDIT")),
+        lambda o: ask(username="nobody"),
+        lambda o: Request(),
+    ],
+    f"GET {V3}/users/current/permissions": lambda o: Request(),
 }
 
 ROLE = {"role_id": 1}
@@ -133,4 +182,4 @@ ROLES = {
     ),
 }
 
-SAMPLES = PERMISSIONS | USERS | ROLES
+SAMPLES = PERMISSIONS | USERS | ROWS | ROLES

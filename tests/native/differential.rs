@@ -14,7 +14,7 @@ use mlflow_edge_auth::upstream::OriginError;
 use serde::Deserialize;
 use serde_json::Value;
 
-const VERSIONS: [&str; 2] = ["3.3.2", "3.12.0"];
+const VERSIONS: [&str; 3] = ["3.3.2", "3.12.0", "3.17.2"];
 
 // --- what was recorded --------------------------------------------------------------------------------------------
 
