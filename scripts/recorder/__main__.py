@@ -2,8 +2,8 @@
 
     VENV/bin/python scripts/recorder matrix 3.17.2                  every route for every caller (matrix.py)
     VENV/bin/python scripts/recorder matrix 3.17.2 --world roles    the same for other holders (people.py)
-    VENV/bin/python scripts/recorder conversations                  the recorded conversations again (conversations.py)
-    VENV/bin/python scripts/recorder replay --part B --against URL  one of them against any server, and print what differs
+    VENV/bin/python scripts/recorder conversations                  the conversations again (conversations.py)
+    VENV/bin/python scripts/recorder replay --part B --against URL  one against any server; prints what differs
 
 VENV is the environment of a MLflow that `make` installed; the Worker has to be built for `matrix`. `servers.py` starts
 what is recorded, `wire.py` sends, `volatile.py` names what every server invents, `recording.py` writes, and
@@ -24,16 +24,16 @@ def main():
     routes = commands.add_parser("matrix")
     routes.add_argument("version")
     routes.add_argument("--world", choices=WORLDS, default="classic")
-    routes.add_argument("-v", dest="verbose", action="store_true", help="print each route that is answered differently")
+    routes.add_argument("-v", dest="verbose", action="store_true", help="print each route with an unlisted status")
     commands.add_parser("conversations")
     replay = commands.add_parser("replay")
     replay.add_argument("--part", required=True, choices=conversations.PARTS)
     replay.add_argument("--against", required=True, metavar="URL")
     arguments = parser.parse_args()
     if arguments.command == "matrix":
-        differences = matrix.record(arguments.version, arguments.world)
+        unlisted = matrix.record(arguments.version, arguments.world)
         if arguments.verbose:
-            for (route, theirs, ours), count in sorted(differences.items()):
+            for (route, theirs, ours), count in sorted(unlisted.items()):
                 print(f"{theirs} {ours} {count} {route}")
     elif arguments.command == "conversations":
         sys.exit(bool(conversations.record()))

@@ -1,7 +1,7 @@
 """Reads the list of what the gate answers differently from MLflow on purpose, tests/differences.toml.
 
-The end-to-end replay of the conversations and `matrix` ask it; tests/native/differences.rs reads the same fields for the
-native replay. The list says itself what they mean.
+The end-to-end replay of the conversations and the recording of the matrix ask it; tests/native/differences.rs reads the
+same fields for the native replay of the matrix. The list says itself what they mean.
 """
 
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import differences
 import samples_gateway
 import samples_genai
 import samples_tracking
@@ -118,16 +119,16 @@ def put_all(url, cases, tape=None):
 
 
 def record(version, world_name):
-    """Writes the recording; returns how often each (route, MLflow's status, the Worker's status) differed."""
+    """Writes the recording; counts the statuses that differ and are not listed, by (route, MLflow's, the Worker's)."""
     world = WORLDS[world_name]
     suffix = "" if world_name == "classic" else f"-{world_name}"
     path = FIXTURES / f"differential-{version}{suffix}.json"
     with tempfile.TemporaryDirectory() as folder:
-        recording, differences = recorded(version, world, Path(folder))
+        recording, unlisted = recorded(version, world, Path(folder))
     recording.write(path)
     total = len(recording.cases)
-    print(f"{path.name}: {total} cases, {sum(differences.values())} answered with another status by the Worker")
-    return differences
+    print(f"{path.name}: {total} cases; the Worker answered {unlisted.total()} with a status that is not listed")
+    return unlisted
 
 
 def recorded(version, world, folder):
@@ -151,13 +152,16 @@ def recorded(version, world, folder):
             theirs = beside.submit(put_all, theirs_url, cases)
             tape.cut()  # what starting the Worker asked for
             ours = put_all(ours_url, cases, tape)
-        differences = Counter()
+        listed, unlisted = differences.load(), Counter()
         for case, (their_answer, _), (our_answer, asked) in zip(cases, theirs.result(), ours):
             is_compared = case.is_ours and len(their_answer.text) <= COMPARED_CHARACTERS
             recording.add(case, their_answer.status, their_answer.text if is_compared else None, asked)
-            if their_answer.status != our_answer.status:
-                differences[case.route, their_answer.status, our_answer.status] += 1
-    return recording, differences
+            statuses = their_answer.status, our_answer.status
+            named = (entry for entry in listed if entry.names_case(version, case.route, case.who))
+            is_listed = any(entry.means(*statuses, our_answer.text) for entry in named)
+            if their_answer.status != our_answer.status and not is_listed:
+                unlisted[case.route, *statuses] += 1
+    return recording, unlisted
 
 
 def worker(folder, origin, everybody):

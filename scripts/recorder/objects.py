@@ -1,4 +1,4 @@
-"""The things that requests are about: made on a plain MLflow whose folder is then copied, so that both servers hold the same."""
+"""The things that requests are about: made on a plain MLflow whose folder is then copied for the other server."""
 
 import json
 

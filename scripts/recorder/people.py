@@ -138,7 +138,8 @@ class People:
             yield from ((user, kind, pattern, level) for kind, pattern, level in rows if pattern != EACH)
         for kind, resource in self.things:
             for user, rows in self.world.holders.items():
-                yield from ((user, kind, resource, level) for of, pattern, level in rows if (of, pattern) == (kind, EACH))
+                levels = (level for of, pattern, level in rows if (of, pattern) == (kind, EACH))
+                yield from ((user, kind, resource, level) for level in levels)
         yield from self.of_new_users
 
     def user_id(self, user):

@@ -5,7 +5,7 @@ import json
 from sample import JSON
 from volatile import Names
 
-# Longer answers are none that the Worker has to read: what follows in a search is asked for in steps of a thousand rows.
+# The Worker has to read no longer answers: what follows in a search is asked for in steps of a thousand rows.
 KEPT_CHARACTERS = 400_000
 # Of a longer body of MLflow's, such as the list of all grants, the status alone is compared.
 COMPARED_CHARACTERS = 20_000
@@ -71,7 +71,7 @@ def number(table, key):
 
 
 def readable(answer):
-    """The part of an answer that the Worker may have to read. Pages are for browsers, and an error's words for the client."""
+    """The text that the Worker may have to read. Pages are for browsers, and an error's words for the client."""
     text = answer.text
     if answer.status >= 400:
         return ""

@@ -139,7 +139,9 @@ MCP_SERVERS = {
     f"GET {SERVER}/aliases/{{*alias}}": lambda o: ask(server(o, alias="a")),
     f"DELETE {SERVER}/aliases/{{*alias}}": lambda o: ask(server(o, own=True, alias="a")),
     f"GET {SERVER}/endpoints": lambda o: ask(server(o)),
-    f"POST {SERVER}/endpoints": lambda o: send({"name": o.own("mcp_endpoint")[0]}, url="https://1.1.1.1/mcp", server_alias="a"),
+    f"POST {SERVER}/endpoints": lambda o: send(
+        {"name": o.own("mcp_endpoint")[0]}, url="https://1.1.1.1/mcp", server_alias="a"
+    ),
     f"GET {SERVER}/endpoints/{{endpoint_id}}": lambda o: ask(mcp_endpoint(o)),
     f"PATCH {SERVER}/endpoints/{{endpoint_id}}": lambda o: send(mcp_endpoint(o, own=True), url="https://1.1.1.1/other"),
     f"DELETE {SERVER}/endpoints/{{endpoint_id}}": lambda o: ask(mcp_endpoint(o, own=True)),

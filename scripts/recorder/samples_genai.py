@@ -165,7 +165,9 @@ ISSUES = {
     f"GET {V3}/issues/{{issue_id}}": lambda o: ask(issue(o)),
     f"PATCH {V3}/issues/{{issue_id}}": lambda o: send(issue(o), **issue(o), name="n"),
     # Of no judge: nothing is started.
-    f"POST {V3}/genai/evaluate/invoke": lambda o: send(**experiment(o), trace_ids=[o.a("trace")], serialized_scorers=[]),
+    f"POST {V3}/genai/evaluate/invoke": lambda o: send(
+        **experiment(o), trace_ids=[o.a("trace")], serialized_scorers=[]
+    ),
     f"POST {V3}/issues/invoke": lambda o: send(
         **experiment(o), trace_ids=[o.a("trace")], categories=["c"], provider="openai", model="gpt"
     ),
