@@ -169,7 +169,7 @@ fixtures: $(foreach pair,$(FIXTURES),$(stamps)/basic-auth-$(lastword $(subst =, 
 	rm "$$lists"*
 
 # COMPARED takes one of the versions only: make differential COMPARED=3.12.0
-# WORLD=roles records other holders, those of named roles and patterns, beside MLflow 3.17 (scripts/recorder/people.py).
+# COMPARED=3.17.2 WORLD=roles records other holders, of named roles, patterns and DENY (scripts/recorder/people.py).
 COMPARED ?= $(MLFLOW_COMPARED)
 WORLD ?= classic
 differential: build $(COMPARED:%=$(stamps)/basic-auth-%) $(stamps)/rust ## Put every route to MLflow's authorizer and to the Worker, record and compare (15 minutes)
