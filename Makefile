@@ -13,6 +13,8 @@ PYTHON ?= python3
 MLFLOW_VERSION ?= 3.3.2
 MLFLOW_OLD := 3.3.2
 MLFLOW_NEW := 3.17.2
+# The one with grants in roles and beside them, to which accounts are exported too.
+MLFLOW_ROLES := 3.12.0
 # Whose routes the table is checked against, as tests/fixtures/routes-NAME.tsv: NAME and release.
 FIXTURES := 2.9=2.9.2 2.22=2.22.4 3.3.2=3.3.2 3.9=3.9.0 3.12=3.12.0 3.17.2=3.17.2
 # Those whose own authorizer the gate is compared with.
@@ -51,10 +53,10 @@ dev: build $(if $(ORIGIN_URL),,$(stamps)/mlflow-$(MLFLOW_VERSION)) ## Gate, loca
 	@exec node scripts/dev.mjs
 
 # Both are told what to do through the environment, which holds the variables of make's command line.
-import: $(stamps)/npm ## Users and grants out of an MLflow auth database: make import DB=path/to/basic_auth.db (variables: README.md)
+import: $(stamps)/npm ## Users and roles out of an MLflow auth database: make import DB=path/to/basic_auth.db (variables: README.md)
 	@$(PYTHON) scripts/accounts import
 
-export: $(stamps)/npm ## The reverse, into a new file that MLflow 3.3.2 and later start with: make export DB=new.db
+export: $(stamps)/npm ## The reverse, into a new file that MLflow starts with: make export DB=new.db MLFLOW=3.12 (3.3, 3.12 or 3.17)
 	@$(PYTHON) scripts/accounts export
 
 # --- build -----------------------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ test-native: $(stamps)/rust ## cargo test
 	cargo test --locked
 
 # E2E passes options on to pytest: make test-e2e E2E="-k signup"
-test-e2e: build $(stamps)/e2e-$(MLFLOW_OLD) $(stamps)/e2e-$(MLFLOW_NEW) $(stamps)/browser ## Real workerd, D1, MLflow and browser
+test-e2e: build $(stamps)/e2e-$(MLFLOW_OLD) $(stamps)/e2e-$(MLFLOW_NEW) $(stamps)/basic-auth-$(MLFLOW_ROLES) $(stamps)/browser ## Real workerd, D1, MLflow and browser
 	@scripts/test-e2e $(MLFLOW_OLD) $(MLFLOW_NEW) $(E2E)
 
 # libFuzzer needs a nightly compiler. There is no unsafe code here that a sanitizer could watch. What a run finds stays

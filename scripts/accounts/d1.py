@@ -6,28 +6,49 @@ import pathlib
 import subprocess
 import tempfile
 
-from model import Accounts, Failure, User
+from model import Accounts, Failure, RoleKey, User
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # D1 takes statements of 100 kB; hexadecimal doubles what is in one.
 MOST_JSON = 40_000
 PAGE = 20_000
-GRANT_KEY = ("user_id", "resource_type", "resource_id")
-
 NEW_USERS = """
     INSERT INTO users (id, username, password_hash, is_admin)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each({rows}) WHERE TRUE
     ON CONFLICT DO NOTHING"""
 CHANGED_USERS = """
-    UPDATE users SET password_hash = new.value ->> 1, is_admin = new.value ->> 2
-    FROM json_each({rows}) AS new WHERE username = new.value ->> 0"""
-# By name: whoever was made meanwhile may have taken an id.
-GRANTS = """
-    INSERT INTO grants (user_id, resource_type, resource_id, permission)
-    SELECT u.id, value ->> 1, value ->> 2, value ->> 3 FROM json_each({rows}) JOIN users AS u ON u.username = value ->> 0
-    WHERE TRUE ON CONFLICT DO """
-NEW_GRANTS = GRANTS + "NOTHING"
-CHANGED_GRANTS = GRANTS + "UPDATE SET permission = excluded.permission"
+    UPDATE users SET password_hash = new.value ->> 2, is_admin = new.value ->> 3
+    FROM json_each({rows}) AS new WHERE username = new.value ->> 1"""
+# Users and roles by name: whoever was made meanwhile may have taken an id. A user's own role is named after the id here.
+NEW_ROLES = """
+    INSERT INTO roles (id, workspace, name, user_id, description)
+    SELECT value ->> 0, value ->> 1, coalesce('__user_' || u.id || '__', value ->> 2), u.id, value ->> 4
+    FROM json_each({rows}) LEFT JOIN users AS u ON u.username = value ->> 3
+    WHERE coalesce(u.id, value ->> 2) IS NOT NULL ON CONFLICT DO NOTHING"""
+CHANGED_ROLES = """
+    UPDATE roles SET description = new.value ->> 4 FROM json_each({rows}) AS new
+    WHERE workspace = new.value ->> 1 AND name = new.value ->> 2 AND user_id IS NULL"""
+ROLE = """
+    FROM json_each({rows}) LEFT JOIN users AS o ON o.username = value ->> 3
+    CROSS JOIN roles AS r ON r.workspace = value ->> 1 AND r.name = coalesce('__user_' || o.id || '__', value ->> 2)"""
+GRANTS = f"""
+    INSERT INTO role_permissions (id, role_id, resource_type, resource_pattern, permission)
+    SELECT value ->> 0, r.id, value ->> 4, value ->> 5, value ->> 6 {ROLE} WHERE TRUE ON CONFLICT """
+NEW_GRANTS = GRANTS + "DO NOTHING"
+CHANGED_GRANTS = (
+    GRANTS + "(role_id, resource_type, resource_pattern) DO UPDATE SET permission = excluded.permission"
+)
+NEW_ASSIGNMENTS = f"""
+    INSERT INTO user_role_assignments (id, user_id, role_id)
+    SELECT value ->> 0, u.id, r.id {ROLE} CROSS JOIN users AS u ON u.username = value ->> 4
+    WHERE TRUE ON CONFLICT DO NOTHING"""
+
+TABLES = {
+    "users": "username, password_hash, is_admin",
+    "roles": "workspace, name, user_id, description",
+    "role_permissions": "role_id, resource_type, resource_pattern, permission",
+    "user_role_assignments": "user_id, role_id",
+}
 
 
 class NoTable(Failure):
@@ -41,48 +62,36 @@ class D1:
         self.where = "the deployed D1" if remote else f"the local D1 in {self.state}"
 
     def read(self):
-        """Everything, in pages; None if there is no database yet."""
+        """Everything, in pages; None if there is no database yet, or one from before roles."""
         self._must_be_free()
         if not self.remote and not self.state.is_dir():
             return None
-        users, grants = [], []
-        more_users = more_grants = True
-        while more_users or more_grants:
-            last_user = users[-1]["id"] if users else 0
-            last_grant = [_literal(grants[-1][column]) for column in GRANT_KEY] if grants else ["0", "''", "''"]
+        rows = {table: [] for table in TABLES}
+        unfinished = set(TABLES)
+        while unfinished:
             pages = self._select(
-                f"SELECT id, username, password_hash, is_admin FROM users WHERE id > {last_user} "
-                f"ORDER BY id LIMIT {PAGE if more_users else 0}",
-                f"SELECT {', '.join(GRANT_KEY)}, permission FROM grants "
-                f"WHERE ({', '.join(GRANT_KEY)}) > ({', '.join(last_grant)}) "
-                f"ORDER BY {', '.join(GRANT_KEY)} LIMIT {PAGE if more_grants else 0}",
+                *(
+                    f"SELECT id, {columns} FROM {table} WHERE id > {rows[table][-1]['id'] if rows[table] else 0} "
+                    f"ORDER BY id LIMIT {PAGE if table in unfinished else 0}"
+                    for table, columns in TABLES.items()
+                )
             )
             if pages is None:
                 return None
-            new_users, new_grants = pages
-            users += new_users
-            grants += new_grants
-            more_users, more_grants = len(new_users) == PAGE, len(new_grants) == PAGE
-        accounts, names = Accounts(), {}
-        for row in users:
-            names[row["id"]] = row["username"]
-            accounts.users[row["username"]] = User(
-                row["id"], row["username"], row["password_hash"], bool(row["is_admin"])
-            )
-        for row in grants:
-            # A user who was made between two pages: his grants are of the next run.
-            if row["user_id"] in names:
-                accounts.grants[names[row["user_id"]], row["resource_type"], row["resource_id"]] = row["permission"]
-        return accounts
+            for (table, found), page in zip(rows.items(), pages):
+                found += page
+                if len(page) < PAGE:
+                    unfinished.discard(table)
+        return _accounts(rows)
 
-    def write(self, *changes):
-        """(statement, rows) each; all of it or nothing, which wrangler sees to for a file.
-
-        Before the first `make dev` there may be no database.
-        """
+    def migrate(self):
+        """Before the first `make dev` there may be no database."""
         if not self.remote:
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._run("migrations", "apply", "DB")
+
+    def write(self, changes):
+        """(statement, rows) each; all of it or nothing, which wrangler sees to for a file."""
         script = "".join(
             statement.format(rows=rows) + ";\n" for statement, all_rows in changes for rows in _chunks(all_rows)
         )
@@ -141,6 +150,28 @@ class D1:
         except PermissionError:
             pass  # somebody else's, but running
         raise Failure(f"{self.state} is in use by a running 'make dev' (process {pid}): end it first")
+
+
+def _accounts(rows):
+    """What was made between two pages, and is of what a page before lacks, is for the next run."""
+    accounts, names, keys = Accounts(), {None: None}, {}
+    for row in rows["users"]:
+        names[row["id"]] = row["username"]
+        accounts.users[row["username"]] = User(row["id"], row["username"], row["password_hash"], bool(row["is_admin"]))
+    for row in rows["roles"]:
+        if row["user_id"] not in names:
+            continue
+        owner = names[row["user_id"]]
+        key = keys[row["id"]] = RoleKey(row["workspace"], row["name"] if owner is None else None, owner)
+        accounts.roles[key] = row["id"], row["description"]
+    for row in rows["role_permissions"]:
+        if role := keys.get(row["role_id"]):
+            key = role, row["resource_type"], row["resource_pattern"]
+            accounts.grants[key] = row["id"], row["permission"]
+    for row in rows["user_role_assignments"]:
+        if row["user_id"] in names and (role := keys.get(row["role_id"])):
+            accounts.assignments[names[row["user_id"]], role] = row["id"]
+    return accounts
 
 
 def _chunks(rows):

@@ -1,11 +1,14 @@
-"""The database of MLflow 3.3's basic-auth app, which earlier releases since 2.5 read as well and later ones migrate."""
+"""The databases of MLflow's basic-auth app, by the release that they are made for.
 
-SCRIPT = """
+That of 3.3 is read by earlier releases since 2.5 as well, and migrated by later ones. The one of 3.12 is migrated by
+3.13 to 3.16. 3.17 has the tables of 3.12, and does not read those from before roles.
+"""
+
+_OF_3_3 = """
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO alembic_version VALUES ('8606fa83a998');
 CREATE TABLE users (
 	id INTEGER NOT NULL,
 	username VARCHAR(255),
@@ -33,6 +36,120 @@ CREATE TABLE registered_model_permissions (
 	CONSTRAINT unique_name_user UNIQUE (name, user_id)
 );
 """
-USER = "INSERT INTO users (id, username, password_hash, is_admin) VALUES (?, ?, ?, ?)"
-EXPERIMENT_PERMISSION = "INSERT INTO experiment_permissions (experiment_id, user_id, permission) VALUES (?, ?, ?)"
-REGISTERED_MODEL_PERMISSION = "INSERT INTO registered_model_permissions (name, user_id, permission) VALUES (?, ?, ?)"
+_OF_3_12 = """
+CREATE TABLE alembic_version_auth (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_auth_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE users (
+	id INTEGER NOT NULL,
+	username VARCHAR(255),
+	password_hash VARCHAR(255),
+	is_admin BOOLEAN,
+	PRIMARY KEY (id),
+	UNIQUE (username)
+);
+CREATE TABLE experiment_permissions (
+	id INTEGER NOT NULL,
+	experiment_id VARCHAR(255) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	PRIMARY KEY (id),
+	CONSTRAINT fk_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_experiment_user UNIQUE (experiment_id, user_id)
+);
+CREATE TABLE registered_model_permissions (
+	id INTEGER NOT NULL,
+	name VARCHAR(255) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	workspace VARCHAR(63) DEFAULT 'default' NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT fk_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_workspace_name_user UNIQUE (workspace, name, user_id)
+);
+CREATE TABLE scorer_permissions (
+	id INTEGER NOT NULL,
+	experiment_id VARCHAR(255) NOT NULL,
+	scorer_name VARCHAR(256) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	PRIMARY KEY (id),
+	CONSTRAINT fk_scorer_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_scorer_user UNIQUE (experiment_id, scorer_name, user_id)
+);
+CREATE TABLE gateway_secret_permissions (
+	id INTEGER NOT NULL,
+	secret_id VARCHAR(255) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	PRIMARY KEY (id),
+	CONSTRAINT fk_gateway_secret_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_secret_user UNIQUE (secret_id, user_id)
+);
+CREATE TABLE gateway_endpoint_permissions (
+	id INTEGER NOT NULL,
+	endpoint_id VARCHAR(255) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	PRIMARY KEY (id),
+	CONSTRAINT fk_gateway_endpoint_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_endpoint_user UNIQUE (endpoint_id, user_id)
+);
+CREATE TABLE gateway_model_definition_permissions (
+	id INTEGER NOT NULL,
+	model_definition_id VARCHAR(255) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	PRIMARY KEY (id),
+	CONSTRAINT fk_gateway_model_def_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_model_def_user UNIQUE (model_definition_id, user_id)
+);
+CREATE TABLE workspace_permissions (
+	workspace VARCHAR(63) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(32) NOT NULL,
+	CONSTRAINT workspace_permissions_pk PRIMARY KEY (workspace, user_id),
+	FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE TABLE roles (
+	id INTEGER NOT NULL,
+	name VARCHAR(255) NOT NULL,
+	workspace VARCHAR(63) NOT NULL,
+	description VARCHAR(1024),
+	PRIMARY KEY (id),
+	CONSTRAINT unique_workspace_role_name UNIQUE (workspace, name)
+);
+CREATE TABLE role_permissions (
+	id INTEGER NOT NULL,
+	role_id INTEGER NOT NULL,
+	resource_type VARCHAR(64) NOT NULL,
+	resource_pattern VARCHAR(255) NOT NULL,
+	permission VARCHAR(255) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT unique_role_resource_perm UNIQUE (role_id, resource_type, resource_pattern),
+	FOREIGN KEY(role_id) REFERENCES roles (id)
+);
+CREATE TABLE user_role_assignments (
+	id INTEGER NOT NULL,
+	user_id INTEGER NOT NULL,
+	role_id INTEGER NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT unique_user_role UNIQUE (user_id, role_id),
+	FOREIGN KEY(user_id) REFERENCES users (id),
+	FOREIGN KEY(role_id) REFERENCES roles (id)
+);
+CREATE INDEX idx_workspace_permissions_user_id ON workspace_permissions (user_id);
+CREATE INDEX idx_workspace_permissions_workspace ON workspace_permissions (workspace);
+CREATE INDEX idx_roles_workspace ON roles (workspace);
+CREATE INDEX idx_role_permissions_role_id ON role_permissions (role_id);
+CREATE INDEX idx_user_role_assignments_user_id ON user_role_assignments (user_id);
+CREATE INDEX idx_user_role_assignments_role_id ON user_role_assignments (role_id);
+"""
+
+
+SCRIPTS = {
+    "3.3": _OF_3_3 + "INSERT INTO alembic_version VALUES ('8606fa83a998');",
+    "3.12": _OF_3_12 + "INSERT INTO alembic_version_auth VALUES ('c3d4e5f6a7b8');",
+    "3.17": _OF_3_12 + "INSERT INTO alembic_version_auth VALUES ('f1a2b3c4d5e6');",
+}

@@ -1,13 +1,23 @@
-"""What is moved: users, their grants, and what is to be said about it."""
+"""What is moved: users, their roles with the grants in them, and what is to be said about it."""
 
 import hashlib
 import hmac
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-LEVELS = ("NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE")  # in rising order
+# A grant of DENY beats every other one on the same thing; of the others the highest stands.
+LEVELS = ("DENY", "NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE")
 RANK = {level: rank for rank, level in enumerate(LEVELS)}
+# Of resources (src/authz/resource.rs).
+TYPES = frozenset(
+    "assessment experiment gateway_endpoint gateway_model_definition gateway_secret logged_model mcp_server "
+    "mcp_server_version prompt prompt_version registered_model registered_model_version review_queue run scorer "
+    "scorer_version trace workspace".split()
+)
+EVERY = "*"  # the pattern of all resources of a type
+WORKSPACE = "default"  # the only one whose roles decide
 
 # As src/password.rs has them: what costs more is refused there, so nobody could sign in with it.
 MOST_ITERATIONS = 2_000_000
@@ -27,13 +37,34 @@ class User:
     is_admin: bool
 
 
+class RoleKey(NamedTuple):
+    """A role as a user knows it: by its name or, where it is a user's own, by whose it is."""
+
+    workspace: str
+    name: str | None
+    owner: str | None
+
+    @classmethod
+    def own(cls, owner, workspace=WORKSPACE):
+        return cls(workspace, None, owner)
+
+    def __str__(self):
+        who = repr(self.owner) if self.name is None else f"role {self.name!r}"
+        return who if self.workspace == WORKSPACE else f"{who} in the workspace {self.workspace!r}"
+
+
 @dataclass
 class Accounts:
-    """Users by name, levels by (user name, resource type, resource id), and a line for each thing worth telling."""
+    """Users, roles, grants and assignments, with the ids that they have, and a line for each thing worth telling."""
 
-    users: dict = field(default_factory=dict)
-    grants: dict = field(default_factory=dict)
+    users: dict = field(default_factory=dict)  # by name
+    roles: dict = field(default_factory=dict)  # (id, description) by RoleKey
+    grants: dict = field(default_factory=dict)  # (id, level) by (RoleKey, type, pattern)
+    assignments: dict = field(default_factory=dict)  # id by (user name, RoleKey)
     notes: list = field(default_factory=list)
+
+    def holders(self, role):
+        return [user for user, held in self.assignments if held == role]
 
 
 def unusable_text(value):
@@ -48,8 +79,9 @@ def unusable_text(value):
 
 
 def unusable_experiment(value):
-    """The gate reads an experiment's id in one spelling only: src/authz/mod.rs."""
-    one_spelling = isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]*", value)
+    """The gate reads an experiment's id in one spelling only: src/authz/resource.rs."""
+    spelling = r"0|[1-9][0-9]*|(?=[0-9_]*[A-Za-z-])[A-Za-z0-9][A-Za-z0-9_-]*"
+    one_spelling = isinstance(value, str) and re.fullmatch(spelling, value)
     return None if one_spelling else "is no experiment id in its one spelling"
 
 

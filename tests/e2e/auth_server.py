@@ -6,6 +6,7 @@ Also used with MLflow 3.12 by scripts/fixtures/accounts.py, so nothing here need
 import base64
 import contextlib
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def running(folder, version=mlflow.__version__, database=None):
     Path(folder).mkdir(exist_ok=True)
     settings = servers.Settings(ADMIN.name, ADMIN.password)
     return servers.mlflow(version, folder, settings, basic_auth=True, database=database)
+
+
+def upgrade_store(folder, version):
+    """Brings the tracking database in `folder` up to a later release."""
+    mlflow_of = ROOT / os.environ.get("TOOLS", ".tools") / f"mlflow-{version}/bin/mlflow"
+    subprocess.run([mlflow_of, "db", "upgrade", f"sqlite:///{folder}/mlflow.db"], check=True, capture_output=True)
 
 
 def change(database, *statements):

@@ -24,9 +24,10 @@ from refusals import refused
 sys.path.insert(0, str(ROOT / "scripts/accounts"))
 
 import database  # noqa: E402  (found through the line above)
-import mlflow_rules  # noqa: E402
+import mlflow_reader  # noqa: E402
 import mlflow_schema  # noqa: E402
-from model import hash_parameters, verifies  # noqa: E402
+import mlflow_writer  # noqa: E402
+from model import Accounts, RoleKey, User as Account, hash_parameters, unusable_experiment, verifies  # noqa: E402
 
 once = pytest.mark.once
 LEVELS = ("NO_PERMISSIONS", "READ", "EDIT", "MANAGE")
@@ -79,6 +80,16 @@ def decisions(url):
 
 def decisions_of_3_12(url):
     return [decided(url, user, FROM_3_12["experiments"], FROM_3_12["models"]) for user in PEOPLE_OF_3_12]
+
+
+def in_roles():
+    """What 3.12 decided, with what its rows mean in roles: by MLflow's own migration, and a denial stays one."""
+    rows, roles, both, workspace = (dict(person["decided"]) for person in FROM_3_12["people"])
+    model_0, _, _, _, model_4, *_ = (f"registered_model {name}" for name in FROM_3_12["models"])
+    both |= {"experiment 1": "", model_0: ""}  # the rows say NO_PERMISSIONS, and roles more
+    roles[model_4] = ""  # a role's NO_PERMISSIONS alone
+    workspace |= dict.fromkeys(workspace, "read update")  # EDIT on the workspace
+    return [rows, roles, both, workspace]
 
 
 @pytest.fixture(scope="module")
@@ -157,34 +168,63 @@ def test_what_is_not_brought_over_is_said(imported):
         ),
     ):
         assert reason in line
-    assert "7 users (7 new, 0 unchanged), 33 grants (33 new, 0 unchanged), lines reported: 7" in summary
+    roles = "5 roles (5 new, 0 unchanged), 33 grants (33 new, 0 unchanged), 5 assignments (5 new, 0 unchanged)"
+    assert f"7 users (7 new, 0 unchanged), {roles}, lines reported: 7" in summary
 
 
 @once
-def test_what_roles_say_beyond_users_and_resources_is_listed(imported):
+def test_what_rows_and_roles_mean_otherwise_is_listed(imported):
     *lines, summary = imported.second
     said = "\n".join(lines)
     for row, reason in (
-        ("role_permissions 16", "the gate has no patterns"),
-        ("role_permissions 17", "the gate has no grants on a gateway_secret"),
-        ("role_permissions 18", "in the workspace 'another workspace'"),
-        ("roles 1", "held by 'roles of 3.12', 'both of 3.12': there are no roles here"),
-        ("roles 4", "held by nobody"),
-        ("roles 5", "in the workspace 'another workspace'"),
-        ("scorer_permissions 1", "the gate has no grants on a scorer"),
-        ("workspace_permissions 'default'", "the gate has no workspaces"),
+        ("role_permissions 13", "NO_PERMISSIONS on experiment '5' for role 'some': nothing in MLflow 3.12"),
+        ("role_permissions 14", "nothing in MLflow 3.12; from 3.17 on, and here, it refuses"),
+        ("workspace_permissions 'default'", "EDIT on the workspace for 'workspace of 3.12': EDIT on everything"),
+        ("experiment_permissions 9", "for 'both of 3.12': in MLflow 3.12 a role says more; here the denial stands"),
+        ("registered_model_permissions 9", "here the denial stands"),
+        ("roles", "role 'elsewhere' in the workspace 'another workspace': kept, but only roles of"),
         ("'admin'", "the password differs: D1's was kept"),
         ("'rows of 3.12'", "the id 2 is taken in D1"),
+        ("role 'some'", "the id 1 is taken in D1"),
     ):
         assert any(line.startswith(f"import: {row}: ") and reason in line for line in lines), f"{row}: {reason}\n{said}"
-    assert summary.startswith("import: 4 users (3 new, 1 kept as they are in D1, 0 unchanged)")
+    assert summary.startswith("import: 5 users (4 new, 1 kept as they are in D1, 0 unchanged), 9 roles (8 new, 1 unch")
+
+
+@once
+def test_roles_are_rows_in_d1_as_mlflow_has_them(imported):
+    with contextlib.closing(sqlite3.connect(f"{local_d1(imported.state).as_uri()}?mode=ro", uri=True)) as d1:
+        own = "SELECT r.name = '__user_' || u.id || '__' FROM roles AS r JOIN users AS u ON u.id = r.user_id"
+        assert set(d1.execute(own)) == {(1,)}
+        named = "SELECT name, workspace FROM roles WHERE user_id IS NULL ORDER BY name"
+        assert d1.execute(named).fetchall() == [
+            ("elsewhere", "another workspace"),
+            ("nobody's", "default"),
+            ("others", "default"),
+            ("pattern", "default"),
+            ("some", "default"),
+        ]
+        rows = """SELECT p.resource_type, p.resource_pattern, p.permission FROM role_permissions AS p
+            JOIN roles AS r ON r.id = p.role_id LEFT JOIN users AS u ON u.id = r.user_id
+            WHERE r.name = 'pattern' OR u.username IN ('rows of 3.12', 'workspace of 3.12') AND p.resource_type
+            NOT IN ('experiment', 'registered_model') ORDER BY 1, 2"""
+        assert d1.execute(rows).fetchall() == [
+            ("gateway_endpoint", "*", "EDIT"),
+            ("gateway_model_definition", "*", "EDIT"),
+            ("gateway_secret", "*", "EDIT"),
+            ("gateway_secret", "a-secret", "USE"),
+            ("registered_model", "*", "EDIT"),
+            ("scorer", "*", "EDIT"),
+            ("scorer", "1/a%20scorer%2F100%25", "READ"),
+            ("workspace", "*", "USE"),
+        ]
 
 
 @once
 def test_everybody_signs_in_as_before_and_every_grant_decides_as_it_did(old, imported, own_gate, tmp_path):
     gate = own_gate(copied(imported.state, tmp_path), ORIGIN_URL=old.url, ORIGIN_AUTHORIZATION=AS_ADMIN)
     assert decisions(gate.url) == old.decisions
-    assert decisions_of_3_12(gate.url) == [person["decided"] for person in FROM_3_12["people"]]
+    assert decisions_of_3_12(gate.url) == in_roles()
 
     auth = get_app_client("basic-auth", tracking_uri=gate.url)
     with ADMIN.signed_in():
@@ -267,14 +307,35 @@ def test_what_d1_says_stays_unless_it_is_forced(old, imported, tmp_path):
 
 
 @once
-def test_mlflow_starts_with_what_was_exported(old, imported, tmp_path):
+@pytest.mark.parametrize("version", ["3.3.2", "3.12.0"])
+def test_mlflow_starts_with_what_was_exported(old, imported, tmp_path, version):
     exported = tmp_path / "exported.db"
-    lines = make("export", exported, imported.state)
-    assert "does not know USE: READ" in "\n".join(lines)
-    assert "10 users, 66 grants" in lines[-1]
+    lines = make("export", exported, imported.state, MLFLOW=version)
+    said = "\n".join(lines)
+    assert "8 NO_PERMISSIONS: MLflow 3.13 and later forgets them" in said
     assert exported.stat().st_mode & 0o077 == 0
     with pytest.raises(RuntimeError, match="exists already, and nothing is overwritten"):
-        make("export", exported, imported.state)
+        make("export", exported, imported.state, MLFLOW=version)
+    if version == "3.3.2":
+        for line in (
+            "'rows of 3.12': USE on experiment '3': MLflow 3.3 does not know USE: READ",
+            "'rows of 3.12': READ on scorer '1/a%20scorer%2F100%25': left out, MLflow 3.3 knows nothing but",
+            "'workspace of 3.12': EDIT on experiment '*': left out",
+            "role 'pattern': EDIT on registered_model '*': left out, MLflow 3.3 knows no roles",
+            "role 'some', held by 'roles of 3.12', 'both of 3.12': left out, MLflow 3.3 knows no roles",
+        ):
+            assert f"export: {line}" in said, said
+        assert "11 users, 0 roles, 66 grants" in lines[-1]
+    else:
+        for line in (
+            "'workspace of 3.12': USE on workspace '*': left out, it would be about every resource there",
+            "'workspace of 3.12': EDIT on registered_model '*': prompts are registered models in MLflow 3.12",
+            "role 'others': NO_PERMISSIONS on registered_model 'model of 3.12, 4': it decides nothing",
+            "'both of 3.12': the denial on experiment '1' loses to a role in MLflow 3.12",
+        ):
+            assert f"export: {line}" in said, said
+        assert "does not know USE" not in said
+        assert "11 users, 6 roles, 91 grants" in lines[-1]
 
     newest = tmp_path / "newest.db"
     shutil.copy(exported, newest)
@@ -288,13 +349,20 @@ def test_mlflow_starts_with_what_was_exported(old, imported, tmp_path):
         sqlite3.connect(folder / "mlflow.db") as target,
     ):
         source.backup(target)
-    with auth_server.running(folder, "3.3.2", exported) as url:
+    if version != "3.3.2":
+        auth_server.upgrade_store(folder, version)
+    rows, roles, both, workspace = (person["decided"] for person in FROM_3_12["people"])
+    if version == "3.3.2":
+        roles, both, workspace = dict.fromkeys(roles, "read"), rows, dict.fromkeys(workspace, "read")
+    else:
+        workspace = in_roles()[3]
+    with auth_server.running(folder, version, exported) as url:
         assert decisions(url) == old.decisions
-        assert decisions_of_3_12(url) == [person["decided"] for person in FROM_3_12["people"]]
+        assert decisions_of_3_12(url) == [rows, roles, both, workspace]
         auth = get_app_client("basic-auth", tracking_uri=url)
         with ADMIN.signed_in():
             assert auth.get_user("second admin").is_admin
-            assert auth.create_user(unique("new"), "a-long-enough-password").id > 10
+            assert auth.create_user(unique("new"), "a-long-enough-password").id > 11
     assert migrated.wait(timeout=120) == 0
 
 
@@ -302,69 +370,123 @@ def test_mlflow_starts_with_what_was_exported(old, imported, tmp_path):
 
 NEW_LEVELS = ("DENY", "READ", "USE", "EDIT", "MANAGE")
 OWN, MEMBER, DENIED = (User(f"{name} of 3.17", f"the-password-of-{name}") for name in ("own", "member", "denied"))
+MANAGER, BY_RUNS = (User(f"{name} of 3.17", f"the-password-of-{name}") for name in ("manager", "runs"))
+ROLES = ("roles", "role_permissions", "user_role_assignments")
+
+
+def role_tables(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY id").fetchall() for table in ROLES}
 
 
 @pytest.mark.new_client
-def test_the_roles_of_the_newest_mlflow_decide_as_they_did(own_gate, tmp_path):
+def test_roles_are_copied_from_the_newest_mlflow_and_to_it(own_gate, tmp_path):
     source, state = tmp_path / "new/basic_auth.db", tmp_path / "state"
     with auth_server.running(tmp_path / "new") as url:
         auth_server.change(source, auth_server.cheaper(ADMIN))
         client, auth = MlflowClient(tracking_uri=url), get_app_client("basic-auth", tracking_uri=url)
+        people = OWN, MEMBER, DENIED, MANAGER, BY_RUNS
         with ADMIN.signed_in():
             experiments = [client.create_experiment(f"experiment {n}") for n in range(6)]
             models = [client.create_registered_model(f"model {n}").name for n in range(6)]
             prompt = client.create_prompt("a prompt").name
-            for user in (OWN, MEMBER, DENIED):
+            run = client.create_run(experiments[5]).info.run_id
+            for user in people:
                 auth.create_user(user.name, user.password)
-            role, pattern = auth.create_role("default", "some").id, auth.create_role("default", "patterns").id
+            some, all_of, manage, runs = (
+                auth.create_role("default", name, "of a test").id for name in ("some", "all", "manage", "runs")
+            )
+            elsewhere = auth.create_role("another workspace", "elsewhere").id
             for level, experiment, model in zip(NEW_LEVELS, experiments, models):
                 auth.grant_user_permission(OWN.name, "experiment", experiment, level)
                 auth.grant_user_permission(OWN.name, "registered_model", model, level)
                 auth.grant_user_permission(DENIED.name, "experiment", experiment, level)
             for level, experiment, model in zip(NEW_LEVELS[::-1], experiments, models):
-                auth.add_role_permission(role, "experiment", experiment, level)
-                auth.add_role_permission(role, "registered_model", model, level)
+                auth.add_role_permission(some, "experiment", experiment, level)
+                auth.add_role_permission(some, "registered_model", model, level)
             auth.grant_user_permission(OWN.name, "prompt", prompt, "EDIT")
-            auth.add_role_permission(pattern, "experiment", "*", "DENY")
-            auth.add_role_permission(pattern, "trace", "*", "READ")
-            auth.assign_role(MEMBER.name, role)
-            auth.assign_role(DENIED.name, pattern)
-        auth_server.change(source, *map(auth_server.cheaper, (MEMBER, DENIED)))
+            auth.grant_user_permission(MANAGER.name, "experiment", experiments[0], "DENY")
+            auth.add_role_permission(all_of, "experiment", "*", "DENY")
+            auth.add_role_permission(all_of, "registered_model", "*", "EDIT")
+            auth.add_role_permission(manage, "workspace", "*", "MANAGE")
+            auth.add_role_permission(runs, "experiment", "*", "EDIT")
+            auth.add_role_permission(runs, "run", "*", "READ")
+            auth.add_role_permission(elsewhere, "experiment", "*", "MANAGE")
+            for user, role in ((MEMBER, some), (DENIED, all_of), (MANAGER, manage), (BY_RUNS, runs), (OWN, elsewhere)):
+                auth.assign_role(user.name, role)
+        auth_server.change(
+            source,
+            *map(auth_server.cheaper, people),
+            # No endpoint writes one any more.
+            (
+                "INSERT INTO role_permissions (role_id, resource_type, resource_pattern, permission)"
+                " VALUES (?, 'experiment', ?, 'NO_PERMISSIONS')",
+                (some, experiments[5]),
+            ),
+        )
+
+        def all_decided(at):
+            found = [decided(at, user, experiments, models) for user in people]
+            client = MlflowClient(tracking_uri=at)
+            for user in people:
+                with user.signed_in():
+                    found.append(auth_server.allowed(client.set_tag, run, "key", "value"))
+                    found.append(auth_server.allowed(client.set_prompt_tag, prompt, "key", "value"))
+            return found
 
         lines = make("import", source, state)
-        said = "\n".join(lines)
-        assert "DENY on experiment '*' of role 'patterns': the gate has no patterns" in said
-        assert "READ on trace '*' of role 'patterns': the gate has no grants on a trace" in said
-        assert "'some', held by 'member of 3.17': there are no roles here" in said
+        assert [line for line in lines[:-1] if "elsewhere" not in line] == []
+        assert len(lines) == 2 and "kept, but only roles of the workspace 'default' decide here" in lines[0]
+        assert "6 users (6 new, 0 unchanged), 9 roles (9 new, 0 unchanged)" in lines[1]
+        before = all_decided(url)
+        assert before[4]["experiment 1"].startswith("read update") and before[5 + 2 * 4] is False
         gate = own_gate(state, ORIGIN_URL=url, ORIGIN_AUTHORIZATION=AS_ADMIN)
-        for user in (OWN, MEMBER):
-            assert decided(gate.url, user, experiments, models) == decided(url, user, experiments, models)
-        # A pattern counts where another row names the experiment, and only there.
-        assert decided(gate.url, DENIED, experiments[:5], []) == decided(url, DENIED, experiments[:5], [])
-        for at in (url, gate.url):
-            with OWN.signed_in():
-                MlflowClient(tracking_uri=at).set_prompt_tag(prompt, "key", "value")
-            with MEMBER.signed_in(), refused():
-                MlflowClient(tracking_uri=at).set_prompt_tag(prompt, "key", "value")
+        assert all_decided(gate.url) == before
+        gate.stop()
+
+        exported = tmp_path / "exported.db"
+        assert make("export", exported, state, MLFLOW="3.17.2")[:-1] == []
+        assert role_tables(exported) == role_tables(source)
+    with auth_server.running(tmp_path / "new", database=exported) as url:
+        assert all_decided(url) == before
+
+
+@pytest.mark.new_client
+def test_the_newest_mlflow_starts_with_rows_of_before_as_roles(tmp_path):
+    """Out of 3.12 into D1, and from there into 3.17: what D1 decides, that does."""
+    state, exported = tmp_path / "state", tmp_path / "exported.db"
+    make("import", made(tmp_path / "3.12.db", SCRIPT_OF_3_12), state)
+    lines = make("export", exported, state)
+    assert lines[:-1] == [] and "5 users, 8 roles" in lines[-1] and lines[-1].endswith("for MLflow 3.17")
+    auth_server.change(exported, auth_server.cheaper(ADMIN))
+    levels = {"": "DENY", "read": "READ", "read update": "EDIT", "read update manage": "MANAGE"}
+    with auth_server.running(tmp_path / "server", database=exported) as url:
+        auth = get_app_client("basic-auth", tracking_uri=url)
+        with ADMIN.signed_in():
+            for user, expected in zip(PEOPLE_OF_3_12, in_roles()):
+                for resource, may in expected.items():
+                    kind, _, name = resource.partition(" ")
+                    level = auth.get_user_permission(user.name, kind, name).permission
+                    level = {"USE": "READ", "NO_PERMISSIONS": "DENY"}.get(level, level)
+                    assert level == levels[may], (user.name, resource)
 
 
 # --- without any server ----------------------------------------------------------------------------------------------
 
 
-def rules(script, default="READ"):
+def read(script, before=mlflow_schema.SCRIPTS["3.3"]):
     """What is made of rows that no release writes by itself."""
     with tempfile.TemporaryDirectory() as folder:
-        path = made(Path(folder, "made.db"), mlflow_schema.SCRIPT + script)
+        path = made(Path(folder, "made.db"), before + script)
         with database.opened(str(path)) as source:
-            return mlflow_rules.read(source, default)
+            return mlflow_reader.read(source)
 
 
-ROLES = """
-    CREATE TABLE alembic_version_auth (version_num);
-    INSERT INTO alembic_version_auth VALUES ('f1a2b3c4d5e6');
-    CREATE TABLE roles (id, name, workspace, description);
-    CREATE TABLE role_permissions (id, role_id, resource_type, resource_pattern, permission);
-    CREATE TABLE user_role_assignments (id, user_id, role_id);
+def levels(accounts):
+    return {(str(role), kind, pattern): level for (role, kind, pattern), (_, level) in accounts.grants.items()}
+
+
+ALICES = """
     INSERT INTO users VALUES (1, 'alice', '', 0);
     INSERT INTO roles VALUES (1, '__user_1__', 'default', NULL);
     INSERT INTO user_role_assignments VALUES (1, 1, 1);
@@ -372,69 +494,190 @@ ROLES = """
 
 
 @once
-def test_a_positive_grant_is_raised_to_the_default_of_the_newest_mlflow():
-    read = rules(ROLES + "INSERT INTO role_permissions VALUES (1, 1, 'experiment', '1', 'READ')", default="EDIT")
-    assert read.grants == {("alice", "experiment", "1"): "EDIT"}
-    assert "READ is below the default" in read.notes[-1]
-    denied = rules(ROLES + "INSERT INTO role_permissions VALUES (1, 1, 'experiment', '1', 'DENY')", default="EDIT")
-    assert denied.grants == {("alice", "experiment", "1"): "NO_PERMISSIONS"}
-
-
-@once
-def test_a_model_and_a_prompt_of_one_name_get_the_lower_level():
-    read = rules(
-        ROLES
-        + "INSERT INTO role_permissions VALUES (1, 1, 'prompt', 'x', 'MANAGE'), (2, 1, 'registered_model', 'x', 'READ')"
-    )
-    assert read.grants == {("alice", "registered_model", "x"): "READ"}
-    assert "READ as a registered_model" in read.notes[-1]
-
-
-@once
-def test_a_workspace_administrator_precedes_a_denial():
-    read = rules(
-        ROLES
-        + "INSERT INTO role_permissions VALUES (1, 1, 'experiment', '1', 'DENY'), (2, 1, 'workspace', '*', 'MANAGE')"
-    )
-    assert read.grants == {("alice", "experiment", "1"): "MANAGE"}
-    assert any("the gate has no workspaces" in note for note in read.notes)
-
-
-@once
 def test_a_row_that_the_migration_forgot_is_said():
-    read = rules(ROLES + "INSERT INTO experiment_permissions VALUES (7, '1', 1, 'NO_PERMISSIONS')")
-    assert read.grants == {}
-    assert (
-        "experiment_permissions 7: NO_PERMISSIONS on experiment '1' for 'alice': MLflow reads roles" in read.notes[-1]
+    found = read(
+        ALICES
+        + "INSERT INTO experiment_permissions VALUES (7, '1', 1, 'NO_PERMISSIONS'), (8, '2', 1, 'READ');"
+        + "INSERT INTO experiment_permissions VALUES (9, '3', 1, 'NO_PERMISSIONS');"
+        + "INSERT INTO role_permissions VALUES (1, 1, 'experiment', '3', 'DENY')",
+        mlflow_schema.SCRIPTS["3.17"],
     )
+    assert levels(found) == {("'alice'", "experiment", "3"): "DENY"}
+    assert [note for note in found.notes if "experiment" in note] == [
+        "experiment_permissions 7: NO_PERMISSIONS on experiment '1' for 'alice': MLflow reads roles instead, which say "
+        "nothing: not brought over"
+    ]
+
+
+@once
+def test_a_model_that_is_named_like_the_pattern_of_all_does_not_become_all():
+    found = read(
+        """INSERT INTO users VALUES (1, 'alice', '', 0);
+        INSERT INTO registered_model_permissions VALUES (1, '*', 1, 'MANAGE'), (2, 'm', 1, 'MANAGE');"""
+    )
+    assert levels(found) == {("'alice'", "registered_model", "m"): "MANAGE"}
+    assert "registered_model_permissions 1: MANAGE on registered_model '*' for 'alice': '*' would be every" in found.notes[-1]
+    found = read(
+        ALICES + "INSERT INTO role_permissions VALUES (1, 1, 'registered_model', '*', 'MANAGE')",
+        mlflow_schema.SCRIPTS["3.17"],
+    )
+    assert levels(found) == {("'alice'", "registered_model", "*"): "MANAGE"}
+    assert "gives this to who makes one that is named '*': check it" in found.notes[-1]
+
+
+@once
+@pytest.mark.parametrize(
+    "level, granted",
+    [
+        ("NO_PERMISSIONS", {}),
+        ("OWNER", {}),
+        ("READ", {"workspace": "USE"}),
+        ("USE", {"workspace": "USE"}),
+        ("MANAGE", {"workspace": "MANAGE"}),
+        ("EDIT", {"workspace": "USE"} | dict.fromkeys(mlflow_reader.IN_WORKSPACE, "EDIT")),
+    ],
+)
+def test_a_row_about_a_workspace_becomes_what_mlflow_migrates_it_to(level, granted, tmp_path):
+    script = f"""INSERT INTO users VALUES (1, 'alice', '', 0);
+        INSERT INTO workspace_permissions VALUES ('default', 1, '{level}');"""
+    found = read(script, mlflow_schema.SCRIPTS["3.12"])
+    assert levels(found) == {("'alice'", kind, "*"): level for kind, level in granted.items()}
+    assert any(note.startswith(f"workspace_permissions 'default': {level} on the workspace") for note in found.notes)
+
+
+@once
+def test_mlflows_own_migration_makes_the_same_of_rows_but_for_denials(tmp_path):
+    """`mlflow.server.auth db upgrade` of 3.17 on the database of 3.12."""
+    path = made(tmp_path / "3.12.db", SCRIPT_OF_3_12)
+    with database.opened(str(path)) as source:
+        ours = levels(mlflow_reader.read(source))
+    python = ROOT / os.environ.get("TOOLS", ".tools") / "mlflow-3.17.2/bin/python"
+    subprocess.run([python, "-m", "mlflow.server.auth", "db", "upgrade", "--url", f"sqlite:///{path}"], check=True)
+    with database.opened(str(path)) as source:
+        theirs = levels(mlflow_reader.read(source))
+    denials = {key: level for key, level in ours.items() if level == "DENY"}
+    assert len(denials) == 4 and not denials.keys() & theirs.keys()
+    assert ours == theirs | denials
+
+
+@once
+def test_a_tag_of_a_prompt_makes_its_grants_those_of_a_prompt():
+    found = read(
+        """INSERT INTO users VALUES (1, 'alice', '', 0);
+        INSERT INTO registered_model_permissions VALUES (1, 'a prompt', 1, 'EDIT'), (2, 'm', 1, 'READ');
+        CREATE TABLE registered_model_tags (name, key, value);
+        INSERT INTO registered_model_tags VALUES ('a prompt', 'mlflow.prompt.is_prompt', 'True'), ('m', 'other', 'true');"""
+    )
+    assert levels(found) == {("'alice'", "prompt", "a prompt"): "EDIT", ("'alice'", "registered_model", "m"): "READ"}
+
+
+@once
+def test_a_shared_role_with_the_name_of_an_own_one_is_nobodys_own():
+    found = read(
+        ALICES
+        + """INSERT INTO users VALUES (2, 'bob', '', 0);
+        INSERT INTO user_role_assignments VALUES (2, 2, 1);
+        INSERT INTO role_permissions VALUES (1, 1, 'experiment', '1', 'EDIT');""",
+        mlflow_schema.SCRIPTS["3.17"],
+    )
+    role = RoleKey("default", "was __user_1__", None)
+    assert list(found.roles) == [role] and found.holders(role) == ["alice", "bob"]
+    assert levels(found) == {("role 'was __user_1__'", "experiment", "1"): "EDIT"}
+    assert any("'alice', 'bob' has it: it is 'was __user_1__' here" in note for note in found.notes)
 
 
 @once
 def test_rows_of_nobody_and_of_an_unknown_release_are_said():
-    read = rules(
-        ROLES
+    found = read(
+        ALICES
         + """UPDATE alembic_version_auth SET version_num = 'zzz';
-        INSERT INTO user_role_assignments VALUES (2, 9, 1), (3, 1, 9);
+        INSERT INTO roles VALUES (3, '__user_8__', 'default', NULL);
+        INSERT INTO user_role_assignments VALUES (2, 9, 1), (3, 1, 9), (4, 8, 3);
+        DELETE FROM user_role_assignments WHERE id = 2;
         INSERT INTO role_permissions VALUES (1, 9, 'experiment', '1', 'READ'), (2, 1, 'experiment', '01', 'READ'),
-            (3, 1, 'registered_model', 'm', 'OWNER');"""
+            (3, 1, 'registered_model', 'm', 'OWNER'), (4, 1, 'skill', '*', 'READ'), (5, 3, 'experiment', '1', 'READ'),
+            (6, 1, 'run', '*', 'NO_PERMISSIONS');""",
+        mlflow_schema.SCRIPTS["3.17"],
     )
-    assert read.grants == {("alice", "registered_model", "m"): "NO_PERMISSIONS"}
+    assert levels(found) == {
+        ("'alice'", "registered_model", "m"): "DENY",
+        ("'alice'", "run", "*"): "NO_PERMISSIONS",
+    }
     for expected in (
-        "user_role_assignments 2: role 1: there is no user 9",
         "user_role_assignments 3: role 9 does not exist",
+        "roles 3: '__user_8__', with what it grants: there is no user 8",
         "role_permissions 1: READ on experiment '1': there is no role 9",
         "'01' is no experiment id in its one spelling",
         "the level 'OWNER' is unknown",
+        "READ on skill '*' for 'alice': the gate does not know this type",
         "revision zzz is not known here",
     ):
-        assert any(expected in note for note in read.notes), (expected, read.notes)
+        assert any(expected in note for note in found.notes), (expected, found.notes)
+
+
+@once
+def test_what_older_releases_cannot_express_is_said():
+    alice, team = RoleKey.own("alice"), RoleKey("default", "team", None)
+    accounts = Accounts(
+        {"alice": Account(1, "alice", "", False)},
+        {alice: (1, None), team: (2, None)},
+        {},
+        {("alice", alice): 1, ("alice", team): 2},
+    )
+    for n, (role, kind, pattern, level) in enumerate(
+        (
+            (alice, "experiment", "1", "DENY"),
+            (alice, "registered_model", "x", "MANAGE"),
+            (alice, "prompt", "x", "USE"),
+            (alice, "experiment", "*", "DENY"),
+            (alice, "trace", "*", "READ"),
+            (team, "experiment", "*", "EDIT"),
+            (team, "prompt", "*", "EDIT"),
+            (team, "prompt", "y", "EDIT"),
+            (team, "experiment", "2", "DENY"),
+        )
+    ):
+        accounts.grants[role, kind, pattern] = n, level
+    classic, roles = mlflow_writer.TABLES["3.3"](accounts), mlflow_writer.TABLES["3.12"](accounts)
+    assert classic.notes == [
+        "'alice': USE on prompt 'x': MLflow 3.3 does not know USE: READ, which allows the same there",
+        "'alice': USE on prompt 'x': MANAGE as a registered_model, and MLflow 3.3 has one grant for both: READ",
+        "'alice': DENY on experiment '*': left out, MLflow 3.3 knows nothing but grants on one experiment or model",
+        "'alice': READ on trace '*': left out, MLflow 3.3 knows nothing but grants on one experiment or model",
+        "role 'team': EDIT on experiment '*': left out, MLflow 3.3 knows no roles",
+        "role 'team': EDIT on prompt '*': left out, MLflow 3.3 knows no roles",
+        "role 'team': EDIT on prompt 'y': left out, MLflow 3.3 knows no roles",
+        "role 'team': DENY on experiment '2': left out, MLflow 3.3 knows no roles",
+        "role 'team', held by 'alice': left out, MLflow 3.3 knows no roles",
+        "1 NO_PERMISSIONS: MLflow 3.13 and later forgets them when it migrates this database",
+    ]
+    assert roles.notes == [
+        "'alice': USE on prompt 'x': MANAGE as a registered_model, and MLflow 3.12 has one grant for both: USE",
+        "'alice': DENY on experiment '*': left out, a role of MLflow 3.12 cannot deny",
+        "'alice': READ on trace '*': left out, MLflow 3.12 does not know this type",
+        "role 'team': EDIT on prompt '*': left out, it would be about every registered model there",
+        "role 'team': DENY on experiment '2': left out, a role of MLflow 3.12 cannot deny",
+        "'alice': the denial on experiment '1' loses to a role in MLflow 3.12",
+        "1 NO_PERMISSIONS: MLflow 3.13 and later forgets them when it migrates this database",
+    ]
+    assert roles.grants == {(2, "experiment", "*"): (5, "EDIT"), (2, "registered_model", "y"): (7, "EDIT")}
+    assert mlflow_writer.TABLES["3.17"](accounts).notes == []
+
+
+@once
+def test_an_experiment_is_spelled_as_the_gate_spells_it():
+    """The same lists as in src/authz/resource.rs."""
+    for good in ("0", "1", "10", "748392016574839201", "exp-a_1", "7b26f6b84fa2", "0a", "1e5", "0x10"):
+        assert unusable_experiment(good) is None, good
+    for bad in ("", "01", "00", "1_0", " 1", "1 ", "+1", "-1", "1.0", "0_1", "٣", "1\n", "1/2", "a b", "*"):
+        assert unusable_experiment(bad), bad
 
 
 @once
 def test_sqlalchemy_reads_the_same(tmp_path):
     path = made(tmp_path / "source.db", SCRIPT_OF_3_12)
     with database.opened(f"sqlite+pysqlite:///{path}") as one, database.opened(str(path)) as other:
-        assert mlflow_rules.read(one, "READ") == mlflow_rules.read(other, "READ")
+        assert mlflow_reader.read(one) == mlflow_reader.read(other)
 
 
 @once
