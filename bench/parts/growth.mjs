@@ -87,15 +87,23 @@ async function fill(folder, origin, users, grants) {
   await createUser(worker.url, "100");
   await worker.stop();
   const database = new DatabaseSync(databaseFile(folder));
-  const index = database.prepare("SELECT sql FROM sqlite_schema WHERE name = 'grants_by_resource'").get().sql;
-  database.exec("PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; DROP INDEX grants_by_resource; BEGIN");
+  const slow = "role_permissions_by_resource";
+  const index = database.prepare("SELECT sql FROM sqlite_schema WHERE name = ?").get(slow).sql;
+  database.exec(`PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; DROP INDEX ${slow}; BEGIN`);
   const numbers = (count) => `WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ${count - 1})`;
   const others = users - 2;
   database.exec(`${numbers(others)} INSERT INTO users (username, password_hash) SELECT 'user-' || n, 'none' FROM n`);
-  const { first } = database.prepare("SELECT min(id) AS first FROM users WHERE username LIKE 'user-%'").get();
+  database.exec(
+    `INSERT INTO roles (name, workspace, user_id)
+       SELECT '__user_' || id || '__', 'default', id FROM users WHERE username LIKE 'user-%' ORDER BY id;
+     INSERT OR IGNORE INTO user_role_assignments (user_id, role_id)
+       SELECT user_id, id FROM roles WHERE user_id IS NOT NULL ORDER BY id`,
+  );
+  const own = "FROM roles AS r JOIN users AS u ON u.id = r.user_id WHERE u.username LIKE 'user-%'";
+  const { first } = database.prepare(`SELECT min(r.id) AS first ${own}`).get();
   const each = Math.ceil((grants - 1) / others);
   database.exec(
-    `${numbers(grants - 1)} INSERT INTO grants (user_id, resource_type, resource_id, permission)
+    `${numbers(grants - 1)} INSERT INTO role_permissions (role_id, resource_type, resource_pattern, permission)
      SELECT ${first} + n / ${each}, 'experiment', CAST(1000 + n % ${each} AS TEXT), 'READ' FROM n`,
   );
   database.exec(`COMMIT; ${index}; PRAGMA wal_checkpoint(TRUNCATE)`);
@@ -105,8 +113,12 @@ async function fill(folder, origin, users, grants) {
 /** Of experiments 1 to `experiments` the user may read 100, 200, … — or the last one, if there are fewer. */
 function readableEveryHundredth(file, experiments) {
   const database = new DatabaseSync(file);
-  const { id } = database.prepare("SELECT id FROM users WHERE username = ?").get(USER.name);
-  const grant = database.prepare("INSERT OR REPLACE INTO grants VALUES (?, 'experiment', ?, 'READ')");
+  const own = "SELECT r.id FROM roles AS r JOIN users AS u ON u.id = r.user_id WHERE u.username = ?";
+  const { id } = database.prepare(own).get(USER.name);
+  const grant = database.prepare(
+    `INSERT OR REPLACE INTO role_permissions (role_id, resource_type, resource_pattern, permission)
+     VALUES (?, 'experiment', ?, 'READ')`,
+  );
   database.exec("BEGIN");
   for (let n = 100; n <= experiments; n += 100) grant.run(id, String(n));
   if (experiments < 100) grant.run(id, String(experiments));

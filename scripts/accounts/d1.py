@@ -19,7 +19,7 @@ NEW_USERS = """
 CHANGED_USERS = """
     UPDATE users SET password_hash = new.value ->> 2, is_admin = new.value ->> 3
     FROM json_each({rows}) AS new WHERE username = new.value ->> 1"""
-# Users and roles by name: whoever was made meanwhile may have taken an id. A user's own role is named after the id here.
+# Users and roles by name: whoever was made meanwhile may have taken an id. A user's own role is named after the new id.
 NEW_ROLES = """
     INSERT INTO roles (id, workspace, name, user_id, description)
     SELECT value ->> 0, value ->> 1, coalesce('__user_' || u.id || '__', value ->> 2), u.id, value ->> 4

@@ -205,7 +205,7 @@ class _Reader:
             ("registered_model", EVERY, "MANAGE"),
             ("prompt", EVERY, "MANAGE"),
         ):
-            self.note(row, f"{what}: every one; MLflow up to 3.17 gives this to who makes one that is named '*': check it")
+            self.note(row, f"{what}: every one; MLflow up to 3.17 gives it to who makes one named '*': check it")
 
     # --- rows from before roles, by MLflow's own migration --------------------------------------------------------
 

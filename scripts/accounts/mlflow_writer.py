@@ -57,8 +57,9 @@ class _Tables:
             yield "INSERT INTO user_role_assignments (id, user_id, role_id) VALUES (?, ?, ?)", self.assignments
         for (table, user, on), (level, *_) in self.before_roles.items():
             columns = next(columns for name, columns in OF_3_12.values() if name == table)
-            statement = f"INSERT INTO {table} ({', '.join(columns)}, user_id, permission) VALUES ({'?, ' * len(on)}?, ?)"
-            yield statement, [(*on, self.accounts.users[user].id, level)]
+            into = f"{table} ({', '.join(columns)}, user_id, permission)"
+            values = *on, self.accounts.users[user].id, level
+            yield f"INSERT INTO {into} VALUES ({', '.join('?' * len(values))})", [values]
 
 
 class _Of317(_Tables):

@@ -223,10 +223,18 @@ class People:
             f"({number}, {quoted(name)}, {quoted(hashed)}, {is_admin})"
             for number, name, hashed, is_admin in self.hashes()
         ]
-        grants = [f"({n}, {quoted(k)}, {quoted(r)}, {quoted(level)})" for n, k, r, level in self.worker_rows()]
+        numbers = range(1, len(self.users) + 1)
+        # Each user's own role has the id of the user here.
+        roles = [f"({n}, '__user_{n}__', 'default', {n})" for n in numbers]
+        grants = [
+            f"({n}, {quoted(k)}, {quoted(r)}, {quoted('DENY' if level == 'NO_PERMISSIONS' else level)})"
+            for n, k, r, level in self.worker_rows()
+        ]
         return (
             insert("users (id, username, password_hash, is_admin)", users)
-            + insert("grants (user_id, resource_type, resource_id, permission)", grants)
+            + insert("roles (id, name, workspace, user_id)", roles)
+            + insert("user_role_assignments (user_id, role_id)", [f"({n}, {n})" for n in numbers])
+            + insert("role_permissions (role_id, resource_type, resource_pattern, permission)", grants)
         )
 
 

@@ -67,10 +67,11 @@ def decided(url, user, experiments, models):
             read, update = probes
             for resource in resources:
                 may = ["read"] * allowed(read, resource) + ["update"] * allowed(update, resource, "key", "value")
-                if hasattr(auth, "get_user_permission"):
-                    may.append(auth.get_user_permission(user.name, kind, resource).permission)
+                if hasattr(auth, "grant_user_permission"):
+                    manages = allowed(auth.grant_user_permission, "nobody at all", kind, resource, "READ")
                 else:
-                    may += ["manage"] * allowed(getattr(auth, f"get_{kind}_permission"), resource, user.name)
+                    manages = allowed(getattr(auth, f"get_{kind}_permission"), resource, user.name)
+                may += ["manage"] * manages
                 found[f"{kind} {resource}"] = " ".join(may)
     return found
 

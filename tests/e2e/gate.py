@@ -111,7 +111,7 @@ def wait_until_ready(gate, output, verify):
             raise RuntimeError(f"make dev ended with {gate.process.returncode}:\n{output.read_text()}")
         try:
             healthy = requests.get(gate.url + "/health", timeout=5, verify=verify).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             healthy = False
         # The address is printed right after that, up to this line; whoever reads it there would be early otherwise.
         if healthy and "Ctrl-C ends it all" in output.read_text():

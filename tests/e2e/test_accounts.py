@@ -427,7 +427,9 @@ def test_roles_are_copied_from_the_newest_mlflow_and_to_it(own_gate, tmp_path):
 
         def all_decided(at):
             found = [decided(at, user, experiments, models) for user in people]
-            client = MlflowClient(tracking_uri=at)
+            client, auth = MlflowClient(tracking_uri=at), get_app_client("basic-auth", tracking_uri=at)
+            with OWN.signed_in():
+                found.append([auth.get_user_permission(OWN.name, "experiment", id).permission for id in experiments])
             for user in people:
                 with user.signed_in():
                     found.append(auth_server.allowed(client.set_tag, run, "key", "value"))
@@ -439,7 +441,20 @@ def test_roles_are_copied_from_the_newest_mlflow_and_to_it(own_gate, tmp_path):
         assert len(lines) == 2 and "kept, but only roles of the workspace 'default' decide here" in lines[0]
         assert "6 users (6 new, 0 unchanged), 9 roles (9 new, 0 unchanged)" in lines[1]
         before = all_decided(url)
-        assert before[4]["experiment 1"].startswith("read update") and before[5 + 2 * 4] is False
+        assert [decided["experiment 1"] for decided in before[:5]] == [
+            "",
+            "read update manage",
+            "",
+            "read update manage",
+            "read update",
+        ]
+        assert before[5] == [*NEW_LEVELS, "READ"] and before[6:] == [
+            *(False, True),  # a tag of a run, and of a prompt
+            *(False, False),
+            *(False, False),
+            *(True, True),
+            *(False, False),
+        ]
         gate = own_gate(state, ORIGIN_URL=url, ORIGIN_AUTHORIZATION=AS_ADMIN)
         assert all_decided(gate.url) == before
         gate.stop()
@@ -457,7 +472,7 @@ def test_the_newest_mlflow_starts_with_rows_of_before_as_roles(tmp_path):
     state, exported = tmp_path / "state", tmp_path / "exported.db"
     make("import", made(tmp_path / "3.12.db", SCRIPT_OF_3_12), state)
     lines = make("export", exported, state)
-    assert lines[:-1] == [] and "5 users, 8 roles" in lines[-1] and lines[-1].endswith("for MLflow 3.17")
+    assert lines[:-1] == [] and "5 users, 9 roles" in lines[-1] and lines[-1].endswith("for MLflow 3.17")
     auth_server.change(exported, auth_server.cheaper(ADMIN))
     levels = {"": "DENY", "read": "READ", "read update": "EDIT", "read update manage": "MANAGE"}
     with auth_server.running(tmp_path / "server", database=exported) as url:
@@ -516,13 +531,13 @@ def test_a_model_that_is_named_like_the_pattern_of_all_does_not_become_all():
         INSERT INTO registered_model_permissions VALUES (1, '*', 1, 'MANAGE'), (2, 'm', 1, 'MANAGE');"""
     )
     assert levels(found) == {("'alice'", "registered_model", "m"): "MANAGE"}
-    assert "registered_model_permissions 1: MANAGE on registered_model '*' for 'alice': '*' would be every" in found.notes[-1]
+    assert "MANAGE on registered_model '*' for 'alice': '*' would be every registered_model" in found.notes[-1]
     found = read(
         ALICES + "INSERT INTO role_permissions VALUES (1, 1, 'registered_model', '*', 'MANAGE')",
         mlflow_schema.SCRIPTS["3.17"],
     )
     assert levels(found) == {("'alice'", "registered_model", "*"): "MANAGE"}
-    assert "gives this to who makes one that is named '*': check it" in found.notes[-1]
+    assert "gives it to who makes one named '*': check it" in found.notes[-1]
 
 
 @once
@@ -566,7 +581,7 @@ def test_a_tag_of_a_prompt_makes_its_grants_those_of_a_prompt():
         """INSERT INTO users VALUES (1, 'alice', '', 0);
         INSERT INTO registered_model_permissions VALUES (1, 'a prompt', 1, 'EDIT'), (2, 'm', 1, 'READ');
         CREATE TABLE registered_model_tags (name, key, value);
-        INSERT INTO registered_model_tags VALUES ('a prompt', 'mlflow.prompt.is_prompt', 'True'), ('m', 'other', 'true');"""
+        INSERT INTO registered_model_tags VALUES ('a prompt', 'mlflow.prompt.is_prompt', 'True'), ('m', 'else', 'true');"""
     )
     assert levels(found) == {("'alice'", "prompt", "a prompt"): "EDIT", ("'alice'", "registered_model", "m"): "READ"}
 
