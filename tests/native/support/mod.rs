@@ -44,9 +44,14 @@ pub struct Sqlite {
 impl Sqlite {
     pub fn new() -> Self {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
+        Self::on(connection)
+    }
+
+    /// On a database that has the schema already.
+    pub fn on(connection: rusqlite::Connection) -> Self {
         connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         connection.set_prepared_statement_cache_capacity(100);
-        connection.execute_batch(include_str!("../../../schema.sql")).unwrap();
         connection.execute_batch(include_str!("grants_view.sql")).unwrap();
         Self {
             connection: RefCell::new(connection),
