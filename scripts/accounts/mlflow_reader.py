@@ -26,7 +26,6 @@ from model import (
     unusable_text,
 )
 
-BEFORE_ROLES = {"8606fa83a998", "0965eb92f5f0", "a1b2c3d4e5f6", "2ed73881770d"}
 ROLES_AND_ROWS = "c3d4e5f6a7b8"  # 3.12
 ROLES_WITHOUT_PROMPTS = "e5f6a7b8c9d0"
 ROLES_ONLY = {ROLES_WITHOUT_PROMPTS, "f1a2b3c4d5e6"}
@@ -272,25 +271,29 @@ class _Reader:
         return None if problem else pattern
 
     def rows(self):
+        shared = {}  # roles by user
+        for user, role in self.accounts.assignments:
+            if role.name is not None:
+                shared.setdefault(user, []).append(role)
         for row, what, name, workspace, kind, pattern, permission in self.each_row(told=True):
             if unusable_text(workspace):
                 self.note(row, f"{what}: the workspace {workspace!r} cannot be kept: not brought over")
                 continue
             level = "DENY" if permission == "NO_PERMISSIONS" else self.level(row, permission, what)
             self.grant(self.own(name, workspace), kind, pattern, level)
-            if level == "DENY" and self.is_raised(name, workspace, kind, pattern):
+            if level == "DENY" and self.is_raised(shared.get(name, ()), workspace, kind, pattern):
                 self.note(row, f"{what}: in MLflow 3.12 a role says more; here the denial stands")
 
-    def is_raised(self, name, workspace, kind, pattern):
+    def is_raised(self, held, workspace, kind, pattern):
         """By a role that several may have; whoever manages the workspace is not denied anything here either."""
-        return any(
-            role == RoleKey(workspace, role.name, None)
-            and (name, role) in self.accounts.assignments
-            and (granted, of) in ((kind, pattern), (kind, EVERY), ("workspace", EVERY))
-            and RANK[level] > RANK["NO_PERMISSIONS"]
-            and (granted, level) != ("workspace", "MANAGE")
-            for (role, granted, of), (_, level) in self.accounts.grants.items()
-        )
+        for role in held:
+            if role.workspace != workspace:
+                continue
+            for about in ((kind, pattern), (kind, EVERY), ("workspace", EVERY)):
+                _, level = self.accounts.grants.get((role, *about), (None, "DENY"))
+                if RANK[level] > RANK["NO_PERMISSIONS"] and (*about, level) != ("workspace", EVERY, "MANAGE"):
+                    return True
+        return False
 
     def forgotten(self):
         """Denials that MLflow's migration to roles has left behind."""

@@ -32,18 +32,21 @@ class _Tables:
         self.accounts = accounts
         self.notes = []
         self.users = [(u.id, u.name, u.password_hash, u.is_admin) for u in accounts.users.values()]
-        self.roles, self.assignments = [], []
+        self.roles = []
         self.grants = {}  # (id, level) by (role id, type, pattern)
         self.before_roles = {}  # (level, type, pattern) by (table, user name, on what)
         self.fill()
+        written = {role[0] for role in self.roles}
+        self.assignments = [
+            (assignment_id, accounts.users[user].id, accounts.roles[role][0])
+            for (user, role), assignment_id in accounts.assignments.items()
+            if accounts.roles[role][0] in written
+        ]
 
     def role(self, key):
         role_id, description = self.accounts.roles[key]
         name = key.name if key.owner is None else f"__user_{self.accounts.users[key.owner].id}__"
         self.roles.append((role_id, name, key.workspace, description))
-        for (user, role), assignment_id in self.accounts.assignments.items():
-            if role == key:
-                self.assignments.append((assignment_id, self.accounts.users[user].id, role_id))
 
     def counted_grants(self):
         return len(self.grants) + len(self.before_roles)
@@ -176,20 +179,19 @@ class _Of312(_BeforeRoles):
         for key, (role_id, _) in self.accounts.roles.items():
             if key.name is not None or role_id in used:
                 self.role(key)
-        for (table, owner, _), (level, kind, pattern) in self.before_roles.items():
-            if level == "NO_PERMISSIONS" and self.is_raised(owner, table, pattern):
+        written = {role_id for role_id, _, workspace, _ in self.roles if workspace == WORKSPACE}
+        held = {}  # ids of roles by user
+        for user, role in self.accounts.assignments:
+            if (role_id := self.accounts.roles[role][0]) in written:
+                held.setdefault(user, []).append(role_id)
+        for (_, owner, _), (level, kind, pattern) in self.before_roles.items():
+            if level == "NO_PERMISSIONS" and self.is_raised(held.get(owner, ()), kind, pattern):
                 self.notes.append(f"{owner!r}: the denial on {kind} {pattern!r} loses to a role in MLflow 3.12")
 
-    def is_raised(self, owner, table, pattern):
-        kind = next(kind for kind, (name, _) in self.kinds.items() if name == table)
-        held = {self.accounts.roles[role][0] for user, role in self.accounts.assignments if user == owner}
-        held &= {role_id for role_id, _, workspace, _ in self.roles if workspace == WORKSPACE}
-        return any(
-            (role_id, kind, of) in self.grants
-            and RANK[self.grants[role_id, kind, of][1]] > RANK["NO_PERMISSIONS"]
-            for role_id in held
-            for of in (pattern, EVERY)
-        )
+    def is_raised(self, held, kind, pattern):
+        kind = "registered_model" if kind == "prompt" else kind
+        levels = (self.grants.get((role, kind, of), (None, "DENY"))[1] for role in held for of in (pattern, EVERY))
+        return any(RANK[level] > RANK["NO_PERMISSIONS"] for level in levels)
 
 
 TABLES = {"3.3": _Of33, "3.12": _Of312, "3.17": _Of317}
