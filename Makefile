@@ -21,6 +21,7 @@ FIXTURES := 2.9=2.9.2 2.22=2.22.4 3.3.2=3.3.2 3.9=3.9.0 3.12=3.12.0 3.17.2=3.17.
 MLFLOW_COMPARED := 3.3.2 3.12.0 3.17.2
 WORKER_BUILD_VERSION := 0.8.7
 CARGO_FUZZ_VERSION := 0.13.2
+CARGO_MUTANTS_VERSION := 27.1.0
 # How long `make fuzz` stays with each target.
 FUZZ_SECONDS ?= 300
 # wasm-bindgen's command-line tool must be exactly as old as the crate.
@@ -39,7 +40,7 @@ export TOOLS MLFLOW_VERSION
 
 sources := $(shell find src -type f 2>/dev/null) Cargo.toml Cargo.lock rust-toolchain.toml .cargo/config.toml $(wildcard schema.sql)
 
-.PHONY: help dev import export test lint test-native test-e2e fuzz bench bench-anonymous bench-first-sight bench-smoke routes fixtures differential readers build tools clean
+.PHONY: help dev import export test lint test-native test-e2e fuzz mutants bench bench-anonymous bench-first-sight bench-smoke routes fixtures differential readers build tools clean
 # What a stamp was made from is not an intermediate file to be removed.
 .SECONDARY:
 
@@ -107,6 +108,21 @@ fuzz: $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Each fuzz target for FUZZ_SE
 		cargo +nightly fuzz run --sanitizer none "$$target" "found/$$target" "corpus/$$target" -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1; \
 	done
+
+# MUTANTS holds options of cargo-mutants: make mutants MUTANTS="--file src/authn/** --shard 0/20". The result is in
+# target/mutants/mutants.out. The slow tests, which try every order or every fault, run with SLOW=1 only:
+# make mutants SLOW=1 MUTANTS="--iterate --file src/authn/**" puts to all tests what the fast ones let pass.
+mutated := src/authz/** src/routes/** src/request/** src/authn/**
+slow_tests := interleavings:: properties:: faults:: lockout::whoever_invents pages::fat_rows pages::hidden_rows \
+	before_sign_in::of_a_stranger before_sign_in::names_of_any_length before_sign_in::places_of_artifacts
+# Hashes are slow without optimization, and times are another matter.
+never_tests := password::tests::werkzeugs_hashes_verify otlp::a_long_body_takes_time_by_its_length
+mutants: $(stamps)/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the code in one place at a time and list what no test notices (MUTANTS="--file src/authn/**", SLOW=1)
+	@echo "== mutants, each with a build and a run of the tests"
+	@mkdir -p target/mutants
+	set -f; CARGO_TARGET_DIR="$(CURDIR)/target/mutants" cargo mutants --output target/mutants \
+		$(if $(filter -f --file --file=%,$(MUTANTS)),,$(mutated:%=--file=%)) $(MUTANTS) \
+		-- -- $(patsubst %,--skip=%,$(never_tests) $(if $(SLOW),,$(slow_tests)))
 
 # --- measure ---------------------------------------------------------------------------------------------------
 
@@ -224,6 +240,11 @@ $(stamps)/wasm-bindgen-$(WASM_BINDGEN_VERSION): | $(stamps)/rust
 $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION): | $(stamps)/rust
 	@echo "== cargo-fuzz $(CARGO_FUZZ_VERSION) (about a minute)"
 	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root "$(tools_dir)"
+	@touch $@
+
+$(stamps)/cargo-mutants-$(CARGO_MUTANTS_VERSION): | $(stamps)/rust
+	@echo "== cargo-mutants $(CARGO_MUTANTS_VERSION) (about 2 minutes)"
+	cargo install --locked cargo-mutants@$(CARGO_MUTANTS_VERSION) --root "$(tools_dir)"
 	@touch $@
 
 # Node below 22 only runs npm here, which warns (EBADENGINE) about every package; errors are still shown.
