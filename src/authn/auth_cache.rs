@@ -156,3 +156,133 @@ impl AuthCache {
         self.logins.values_mut().for_each(|login| login.good_until = 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authn::basic::Credentials;
+    use crate::authz::SignIn;
+    use crate::secret::Secret;
+
+    const HASH: &str = "pbkdf2:sha256:1$salt$00";
+
+    fn hash(text: &str) -> PasswordHash {
+        serde_json::from_value(text.into()).unwrap()
+    }
+
+    fn experiment(id: &str) -> Resource {
+        Resource::experiment(id).unwrap()
+    }
+
+    fn found(name: &str, experiments: &[&str]) -> SignedIn {
+        let grants = experiments.iter().map(|id| (experiment(id), Some(Permission::Edit))).collect();
+        let caller = Caller { id: 7, username: name.to_owned(), is_admin: false, sign_in: SignIn::Password };
+        SignedIn { caller, grants, stored: Some(hash(HASH)), expires_at: None }
+    }
+
+    /// A memory that was told of a login at second 1000, good for a minute.
+    fn told(found: &SignedIn) -> (AuthCache, Fingerprint) {
+        let (mut cache, login) = (AuthCache::new([0; 32]), [1; 32]);
+        cache.remember(login, found, 1000, 60, 0);
+        (cache, login)
+    }
+
+    fn is_fresh(cache: &mut AuthCache, login: Fingerprint, experiments: &[&str], now: u64) -> bool {
+        let wanted: Vec<Resource> = experiments.iter().map(|id| experiment(id)).collect();
+        cache.fresh(&login, &wanted, now).is_some()
+    }
+
+    #[test]
+    fn an_answer_of_d1_is_good_until_its_time_is_over() {
+        let (mut cache, login) = told(&found("alice", &["12"]));
+        for experiments in [&[][..], &["12"][..]] {
+            assert!(is_fresh(&mut cache, login, experiments, 1059));
+            assert!(!is_fresh(&mut cache, login, experiments, 1060));
+        }
+        assert!(!is_fresh(&mut cache, login, &["13"], 1000), "D1 was not asked about it");
+        assert!(!is_fresh(&mut cache, [2; 32], &[], 1000), "another login");
+        // another login of the same user keeps who it is, but no grant beyond its time
+        cache.remember([2; 32], &found("alice", &[]), 1050, 60, 0);
+        assert!(is_fresh(&mut cache, [2; 32], &["12"], 1059));
+        assert!(!is_fresh(&mut cache, [2; 32], &["12"], 1060) && is_fresh(&mut cache, [2; 32], &[], 1109));
+    }
+
+    #[test]
+    fn an_answer_is_not_good_for_longer_than_its_token() {
+        let (mut cache, login) = told(&SignedIn { expires_at: Some(1010), ..found("alice", &["12"]) });
+        assert!(is_fresh(&mut cache, login, &["12"], 1009));
+        assert!(!is_fresh(&mut cache, login, &["12"], 1010) && !is_fresh(&mut cache, login, &[], 1010));
+    }
+
+    #[test]
+    fn a_change_makes_every_answer_old_also_one_that_is_under_way() {
+        let (mut cache, login) = told(&found("alice", &["12"]));
+        for change in 1..=3 {
+            let asked_after = cache.changes();
+            cache.invalidate();
+            assert_eq!(cache.changes(), change);
+            assert!(!is_fresh(&mut cache, login, &[], 1000) && cache.remembers(&login));
+            cache.remember(login, &found("alice", &["12"]), 1000, 60, asked_after);
+            assert!(!is_fresh(&mut cache, login, &[], 1000), "D1 was asked before the change");
+            cache.remember(login, &found("alice", &["12"]), 1000, 60, cache.changes());
+            assert!(is_fresh(&mut cache, login, &["12"], 1000), "D1 was asked after it");
+        }
+    }
+
+    #[test]
+    fn only_a_password_that_matched_this_hash_matches() {
+        let (mut cache, login) = told(&found("alice", &[]));
+        assert!(cache.matches(&login, &hash(HASH)) && cache.remembers(&login));
+        assert!(!cache.matches(&login, &hash("pbkdf2:sha256:1$salt$01")));
+        assert!(!cache.matches(&[2; 32], &hash(HASH)) && !cache.remembers(&[2; 32]));
+        cache.forget(&login);
+        assert!(!cache.matches(&login, &hash(HASH)) && !cache.remembers(&login));
+    }
+
+    #[test]
+    fn the_last_answer_has_the_grants_that_are_remembered() {
+        let (mut cache, login) = told(&found("alice", &["12"]));
+        let (caller, grants) = cache.last_answer(&login, &[experiment("12"), experiment("13")]).unwrap();
+        assert_eq!(caller.username, "alice");
+        assert_eq!(grants.iter().collect::<Vec<_>>(), [(&experiment("12"), Some(Permission::Edit))]);
+        assert!(cache.last_answer(&[2; 32], &[]).is_none());
+    }
+
+    #[test]
+    fn each_credential_has_a_fingerprint_of_its_own() {
+        let of = |key: u8, name: &str, password: &str| {
+            let credentials = Credentials { username: name.to_owned(), password: Secret::new(password) };
+            AuthCache::new([key; 32]).fingerprint(&Credential::Password(credentials)).unwrap()
+        };
+        assert_eq!(of(1, "alice", "one"), of(1, "alice", "one"));
+        for other in [of(1, "alice", "two"), of(1, "bob", "one"), of(2, "alice", "one")] {
+            assert_ne!(of(1, "alice", "one"), other);
+        }
+    }
+
+    #[test]
+    fn text_counts_beside_a_hundred_and_twenty_eight_bytes_an_entry() {
+        let (cache, _) = told(&found("alice", &["12", "1234"]));
+        let text = "alice".len() + HASH.len() + "12".len() + "1234".len();
+        assert_eq!(cache.bytes(), 3 * 128 + text);
+    }
+
+    #[test]
+    fn logins_have_four_mebibytes_and_grants_eight() {
+        let mut cache = AuthCache::new([0; 32]);
+        let name = "n".repeat(1900);
+        for i in 0..4096_u32 {
+            let mut login = [0; 32];
+            login[..4].copy_from_slice(&i.to_le_bytes());
+            cache.remember(login, &found(&name, &[]), 1000, 60, 0);
+        }
+        let logins = cache.bytes();
+        assert!((4_190_000..=4_194_304).contains(&logins), "{logins}");
+        for i in 0..6000 {
+            let id = format!("{}{i}", "x".repeat(1900));
+            cache.remember([0; 32], &found("alice", &[&id]), 1000, 60, 0);
+        }
+        let all = cache.bytes();
+        assert!((12_560_000..=12_582_912).contains(&all), "{all}");
+    }
+}

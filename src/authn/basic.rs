@@ -90,6 +90,14 @@ mod tests {
     }
 
     #[test]
+    fn eight_kibibytes_are_the_most() {
+        let longest = format!("{}  ", basic(&format!("a:{}", "x".repeat(6136))));
+        assert_eq!(longest.len(), 8192);
+        assert!(parse(&longest).is_some());
+        assert!(parse(&format!("{longest} ")).is_none());
+    }
+
+    #[test]
     fn credentials_cannot_be_printed() {
         let printed = format!("{:?}", parse(&basic("alice:correct horse")));
         assert!(printed.contains("alice") && !printed.contains("horse"), "{printed}");

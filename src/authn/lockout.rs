@@ -80,6 +80,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_has_five_times_and_an_address_ten_times_the_tries() {
+        let config = Config::parse(|name| match name {
+            "ORIGIN_URL" => Some("http://localhost".to_owned()),
+            "SIGN_IN_TRIES" => Some("7".to_owned()),
+            _ => None,
+        });
+        let LockoutPolicy { per_pair, per_name, per_address } = policy(&config.unwrap());
+        assert_eq!((per_pair, per_name, per_address), (7, 35, 70));
+    }
+
+    #[test]
     fn an_address_is_what_one_customer_has() {
         assert_eq!(network("203.0.113.9"), "203.0.113.9");
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");

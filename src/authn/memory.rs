@@ -97,3 +97,36 @@ impl Drop for UnderWay<'_> {
         state.under_way = state.under_way.saturating_sub(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fetches_are_counted_while_they_last() {
+        let memory = SignIns::new([0; 32]);
+        let (one, two) = (memory.begin_fetch(100), memory.begin_fetch(100));
+        let state = || memory.access_keys.borrow().clone();
+        assert_eq!((state().under_way, state().tried_at), (2, 0), "before any keys are known, others may try too");
+        drop(one);
+        assert_eq!(state().under_way, 1);
+        drop(two);
+        assert_eq!(state().under_way, 0);
+        let key = RsaKey { kid: "k".to_owned(), n: Vec::new(), e: Vec::new() };
+        memory.access_keys.borrow_mut().keys = Rc::new(vec![key]);
+        drop(memory.begin_fetch(100));
+        assert_eq!((state().under_way, state().tried_at), (0, 100));
+    }
+
+    #[test]
+    fn the_common_method_is_good_for_an_hour() {
+        let memory = SignIns::new([0; 32]);
+        assert!(memory.is_common_method_old(3600), "D1 has not been asked");
+        memory.learn_common_method(Some("pbkdf2:sha256:1000"), 10_000);
+        assert_eq!(memory.common_method(), Method::parse("pbkdf2:sha256:1000"));
+        assert!(!memory.is_common_method_old(10_000) && !memory.is_common_method_old(13_599));
+        assert!(memory.is_common_method_old(13_600));
+        memory.learn_common_method(Some("bcrypt"), 13_600);
+        assert_eq!(memory.common_method(), None, "it cannot be computed");
+    }
+}

@@ -20,12 +20,12 @@ fn a_query_has_a_bound_in_bytes_and_in_parameters() {
     let world = World::new();
     let with = |query: String| world.get(ALICE, &format!("{GET_EXPERIMENT}{query}"));
     let parameters = |count: usize| (0..count).map(|n| format!("&p{n}=1")).collect::<String>();
-    assert_eq!(with(parameters(1000)).status, 200);
+    assert_eq!(with(parameters(1099)).status, 200, "1,100 with that of the experiment");
     let answer = with(parameters(1100));
     assert_eq!((answer.status, &answer.json()["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")));
     assert_eq!(answer.json()["message"], "The query string has more than 1100 parameters.");
-    assert_eq!(with(format!("&x={}", "y".repeat(60 * 1024))).status, 200);
-    assert_eq!(with(format!("&x={}", "y".repeat(64 * 1024))).status, 414);
+    let of_length = |length: usize| format!("&x={}", "y".repeat(length - "experiment_id=1&x=".len()));
+    assert_eq!((with(of_length(65_536)).status, with(of_length(65_537)).status), (200, 414));
     // a public route as well, and whoever has not signed in is told so
     let anonymous = world.cost(|| {
         let answer = world.send("GET", &format!("/health?{}", parameters(2000)), &[], None);
@@ -47,10 +47,10 @@ fn a_thousand_ids_in_a_query_are_read_as_they_are() {
 #[test]
 fn a_path_has_a_bound_in_bytes() {
     let world = World::new();
-    let artifact = |length: usize| format!("/api/2.0/mlflow-artifacts/artifacts/1/r1/artifacts/{}", "x".repeat(length));
-    assert_eq!(world.get(ALICE, &artifact(16_000)).status, 200);
-    assert_eq!(world.get(ALICE, &artifact(17_000)).status, 414);
-    assert_eq!(world.send("GET", &artifact(17_000), &[], None).status, 401);
+    let artifact = |length: usize| format!("{:x<length$}", "/api/2.0/mlflow-artifacts/artifacts/1/r1/artifacts/");
+    assert_eq!(world.get(ALICE, &artifact(16_384)).status, 200);
+    assert_eq!(world.get(ALICE, &artifact(16_385)).status, 414);
+    assert_eq!(world.send("GET", &artifact(16_385), &[], None).status, 401);
 }
 
 #[test]
@@ -122,6 +122,31 @@ fn a_limit_of_mlflow_s_graphql_is_answered_in_its_words_and_nothing_is_executed(
     }
 }
 
+/// A document of so many bytes, most of which are a comment.
+fn of_length(length: usize) -> String {
+    let start = "{ test { output } } #";
+    format!("{start}{}", "x".repeat(length - start.len()))
+}
+
+#[test]
+fn a_document_at_every_limit_of_mlflow_s_graphql_is_executed() {
+    let world = World::new();
+    let aliases: String = (0..10).map(|n| format!("a{n}: __typename ")).collect();
+    for query in [
+        format!("{{ {} }}", "__typename ".repeat(10)),
+        format!("{{ test {{ {aliases} }} }}"),
+        format!("{{ test {}{} }}", "{ a ".repeat(9), "}".repeat(9)),
+        format!("{{ test {{ {} }} }}", "a ".repeat(999)),
+        of_length(65_536),
+    ] {
+        let seen = world.mlflow.seen.borrow().len();
+        assert_eq!(graphql(&world, &query, json!({})).status, 200, "{query:.80}");
+        assert_eq!(world.mlflow.seen.borrow().len(), seen + 1, "{query:.80}");
+    }
+    let deeper = graphql(&world, &format!("{{ test {}{} }}", "{ a ".repeat(10), "}".repeat(10)), json!({}));
+    assert_eq!(deeper.json()["errors"], json!(["Query exceeds maximum depth of 10"]));
+}
+
 #[test]
 fn a_document_has_a_bound_in_bytes_ids_fragments_and_copies() {
     let world = World::new();
@@ -141,7 +166,7 @@ fn a_document_has_a_bound_in_bytes_ids_fragments_and_copies() {
         1,
     );
     assert!(message(&twice, ids(600)).contains("more than 1000 ids"));
-    assert!(message(&format!("{{ test }} #{}", "x".repeat(64 * 1024)), json!({})).contains("longer than 65536 bytes"));
+    assert!(message(&of_length(65_537), json!({})).contains("longer than 65536 bytes"));
     let chain: String = (0..40).map(|n| format!("fragment F{n} on Query {{ ...F{} }} ", n + 1)).collect();
     let chain = format!("{{ ...F0 }} {chain} fragment F40 on Query {{ test }}");
     assert!(message(&chain, json!({})).contains("nested too deeply"));

@@ -69,6 +69,18 @@ fn a_token_ends_with_its_time_its_owner_or_its_revocation() {
 }
 
 #[test]
+fn the_use_of_a_token_is_noted_once_an_hour() {
+    let world = World::new();
+    let (token, _) = token(&world, ALICE, "");
+    let noted = || world.database.rows("SELECT last_used_at FROM tokens")[0]["last_used_at"].clone();
+    for (seconds, last) in [(10, 10), (11, 10), (3609, 10), (3610, 3610), (3611, 3610), (7210, 7210)] {
+        world.now.set(NOW + seconds);
+        assert_eq!(bearer(&world, "GET", GET_EXPERIMENT, &token, None).status, 200);
+        assert_eq!(noted(), json!(NOW + last), "after {seconds} seconds");
+    }
+}
+
+#[test]
 fn a_read_only_token_reads_and_searches_and_nothing_else() {
     let world = World::new();
     world.grant(2, "experiment", "1", "MANAGE");

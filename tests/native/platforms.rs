@@ -107,6 +107,25 @@ fn a_team_whose_keys_cannot_be_had_signs_nobody_in_and_a_new_key_is_fetched() {
     assert_eq!(world.platform.fetched.get(), fetched + 1);
 }
 
+#[test]
+fn the_keys_of_a_team_are_fetched_again_after_an_hour() {
+    let world = behind_access();
+    let good = sign(TEAMS, HEADER_JSON, &claims_with("exp", "1800099999"));
+    let start = world.now.get();
+    for (seconds, fetched) in [(0, 1), (3599, 1), (3600, 2), (7199, 2), (7200, 3)] {
+        world.now.set(start + seconds);
+        assert_eq!(assert_with(&world, &good).status, 200);
+        assert_eq!(world.platform.fetched.get(), fetched, "after {seconds} seconds");
+    }
+    // a fetch that fails takes no keys away, and the next one is tried after a minute
+    *world.platform.keys.borrow_mut() = None;
+    for (seconds, fetched) in [(10_800, 4), (10_859, 4), (10_860, 5)] {
+        world.now.set(start + seconds);
+        assert_eq!(assert_with(&world, &good).status, 200);
+        assert_eq!(world.platform.fetched.get(), fetched, "after {seconds} seconds");
+    }
+}
+
 // --- client certificates -------------------------------------------------------------------------------------------------
 
 #[test]

@@ -131,6 +131,25 @@ fn the_compact_form_is_read_strictly() {
 }
 
 #[test]
+fn an_assertion_has_eight_kibibytes_at_most() {
+    // three bytes of a claim are four characters; blanks behind the header make up the rest
+    let of_length = |length: usize| {
+        let parts = |(filler, blanks): (usize, usize)| {
+            let header = format!("{HEADER_JSON}{}", " ".repeat(blanks));
+            (header, claims_with("sub", &format!("\"{}\"", "x".repeat(filler))))
+        };
+        let mut fillers = (5000..6000).flat_map(|filler| (0..3).map(move |blanks| (filler, blanks))).map(parts);
+        let size = |(header, claims): &(String, String)| encode(header).len() + encode(claims).len() + 2 + 342;
+        let (header, claims) = fillers.find(|parts| size(parts) == length).unwrap();
+        let token = sign(TEAMS, &header, &claims);
+        assert_eq!(token.len(), length);
+        token
+    };
+    assert_eq!(email(&of_length(8192)).as_deref(), Ok("alice@example.com"));
+    assert_eq!(email(&of_length(8193)), Err(JwtError::TooLong));
+}
+
+#[test]
 fn claims_are_of_this_team_and_application() {
     for issuer in ["https://other.cloudflareaccess.com", "http://team.cloudflareaccess.com", TEAM, ""] {
         assert_eq!(with_claim("iss", &format!("\"{issuer}\"")), Err(JwtError::Issuer), "{issuer}");
@@ -228,5 +247,8 @@ fn a_key_document_gives_the_keys_that_may_sign() {
     for bad in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[1]}"#, &set(&[&twice])] {
         assert_eq!(read(bad), Err(KeysError::Malformed), "{bad}");
     }
-    assert_eq!(read(&" ".repeat(LONGEST_KEYS + 1)), Err(KeysError::TooLong));
+    let document = set(&[&key]);
+    let padded = |length: usize| format!("{document}{}", " ".repeat(length - document.len()));
+    assert_eq!(read(&padded(64 * 1024)).map(|keys| keys.len()), Ok(1));
+    assert_eq!(read(&padded(64 * 1024 + 1)), Err(KeysError::TooLong));
 }
