@@ -110,19 +110,21 @@ fuzz: $(stamps)/cargo-fuzz-$(CARGO_FUZZ_VERSION) ## Each fuzz target for FUZZ_SE
 	done
 
 # MUTANTS holds options of cargo-mutants: make mutants MUTANTS="--file src/authn/** --shard 0/20". The result is in
-# target/mutants/mutants.out. The slow tests, which try every order or every fault, run with SLOW=1 only:
-# make mutants SLOW=1 MUTANTS="--iterate --file src/authn/**" puts to all tests what the fast ones let pass.
+# target/mutants/mutants.out. TESTS=unit runs the unit tests only, TESTS=all also the tests that try every order or every
+# fault: make mutants TESTS=all MUTANTS="--iterate --file src/authn/**" puts to all tests what the last run did not catch.
 mutated := src/authz/** src/routes/** src/request/** src/authn/**
+TESTS ?= fast
 slow_tests := interleavings:: properties:: faults:: lockout::whoever_invents pages::fat_rows pages::hidden_rows \
 	before_sign_in::of_a_stranger before_sign_in::names_of_any_length before_sign_in::places_of_artifacts
 # Hashes are slow without optimization, and times are another matter.
 never_tests := password::tests::werkzeugs_hashes_verify otlp::a_long_body_takes_time_by_its_length
-mutants: $(stamps)/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the code in one place at a time and list what no test notices (MUTANTS="--file src/authn/**", SLOW=1)
+mutants: $(stamps)/cargo-mutants-$(CARGO_MUTANTS_VERSION) ## Break the code in one place at a time and list what no test notices (MUTANTS="--file src/authn/**", TESTS=unit)
 	@echo "== mutants, each with a build and a run of the tests"
 	@mkdir -p target/mutants
 	set -f; CARGO_TARGET_DIR="$(CURDIR)/target/mutants" cargo mutants --output target/mutants \
+		$(if $(filter unit,$(TESTS)),,--cargo-arg=--test=native) \
 		$(if $(filter -f --file --file=%,$(MUTANTS)),,$(mutated:%=--file=%)) $(MUTANTS) \
-		-- -- $(patsubst %,--skip=%,$(never_tests) $(if $(SLOW),,$(slow_tests)))
+		-- -- $(patsubst %,--skip=%,$(never_tests) $(if $(filter all,$(TESTS)),,$(slow_tests)))
 
 # --- measure ---------------------------------------------------------------------------------------------------
 
