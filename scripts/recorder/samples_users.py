@@ -152,10 +152,10 @@ ROWS = {
     f"GET {V3}/users/current/permissions": lambda o: Request(),
 }
 
-ROLE = {"role_id": 1}
-ROLE_PERMISSION = {"role_permission_id": 1}
+# There is no such role, and no such permission of one: the first ids are those of users' own roles and their grants.
+ROLE = {"role_id": 999999}
+ROLE_PERMISSION = {"role_permission_id": 999999}
 
-# There is no role: the Worker has none, and in MLflow roles are of use with workspaces only, which are off.
 ROLES = {
     f"GET {V3}/users/roles/list": [lambda o: ask(username=myself(o)), lambda o: ask(username="edit")],
     f"POST {V3}/roles/create": lambda o: send(name=o.name("role")),

@@ -12,6 +12,7 @@ pub mod grants;
 pub mod login_failures;
 pub mod renamed;
 pub mod replicas;
+pub mod roles;
 pub mod tokens;
 
 use serde::Deserialize;
@@ -140,7 +141,6 @@ const USER_AND_GRANTS: &str = "
     FROM users AS u LEFT JOIN roles AS r ON r.user_id = u.id AND r.workspace = 'default'
       LEFT JOIN role_permissions AS p ON p.role_id = r.id
     WHERE u.username = ?1 ORDER BY p.resource_type, p.resource_pattern";
-const USERS: &str = "SELECT id, username, is_admin FROM users ORDER BY id";
 const CREATE_USER: &str = "
     INSERT INTO users (username, password_hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
 const USER_ID: &str = "SELECT id FROM users WHERE username = ?1";
@@ -246,21 +246,6 @@ impl<D: Database> Accounts<D> {
             .extend(grant);
         }
         Ok(user)
-    }
-
-    /// Every user, without grants.
-    pub async fn users(&self) -> Result<Vec<User>> {
-        #[derive(Deserialize)]
-        struct Row {
-            id: i64,
-            username: String,
-            is_admin: i64,
-        }
-        let rows: Vec<Row> = self.query(sql!(USERS)).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| User { id: row.id, username: row.username, is_admin: row.is_admin != 0, grants: Vec::new() })
-            .collect())
     }
 
     /// The new user's id; `None` if the name is taken.

@@ -95,9 +95,3 @@ pub async fn list<D: Database, S>(admin: &Admin<'_, D>, username: &str) -> Resul
         .collect();
     Ok(ok(json!({ "is_admin": user.is_admin, "permissions": permissions })))
 }
-
-/// Nobody has a role yet; the user must exist all the same.
-pub async fn roles<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let username = text(call, "username")?;
-    if admin.accounts.has_user(&username).await? { Ok(ok(json!({ "roles": [] }))) } else { Err(no_user(&username)) }
-}

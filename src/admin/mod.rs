@@ -1,9 +1,10 @@
-//! The endpoints that are answered here: users, permissions, the sign-up page.
+//! The endpoints that are answered here: users, permissions, roles, the sign-up page.
 //!
-//! Shapes, codes and messages are MLflow's (3.3.2 for the classic API, 3.17.2 for the grant API).
+//! Shapes, codes and messages are MLflow's (3.3.2 for the classic API, 3.17.2 for grants and roles).
 
 pub mod grants;
 mod permissions;
+mod roles;
 mod signup;
 mod tokens;
 mod users;
@@ -55,7 +56,7 @@ async fn answer<D: Database, S>(
     match endpoint {
         Endpoint::CreateUser => users::create(admin, call).await,
         Endpoint::GetUser => users::get(admin, call).await,
-        Endpoint::ListUsers => users::list(admin).await,
+        Endpoint::ListUsers => users::list(admin, caller).await,
         Endpoint::CurrentUser => Ok(users::current(caller)),
         Endpoint::UpdatePassword => users::update_password(admin, call, caller).await,
         Endpoint::UpdateAdmin => users::update_admin(admin, call).await,
@@ -78,7 +79,19 @@ async fn answer<D: Database, S>(
         Endpoint::GetPermission => grants::get(admin, call).await,
         Endpoint::ListPermissions => grants::list(admin, &text(call, "username")?).await,
         Endpoint::CurrentPermissions => grants::list(admin, &caller.username).await,
-        Endpoint::ListUserRoles => grants::roles(admin, call).await,
+        Endpoint::ListUserRoles => roles::list_of_user(admin, call, caller).await,
+        Endpoint::CreateRole => roles::create(admin, call).await,
+        Endpoint::GetRole => roles::get(admin, call).await,
+        Endpoint::ListRoles => roles::list(admin, call).await,
+        Endpoint::UpdateRole => roles::update(admin, call).await,
+        Endpoint::DeleteRole => roles::delete(admin, call).await,
+        Endpoint::AddRolePermission => roles::add_permission(admin, call).await,
+        Endpoint::RemoveRolePermission => roles::remove_permission(admin, call).await,
+        Endpoint::ListRolePermissions => roles::list_permissions(admin, call).await,
+        Endpoint::UpdateRolePermission => roles::update_permission(admin, call).await,
+        Endpoint::AssignRole => roles::assign(admin, call).await,
+        Endpoint::UnassignRole => roles::unassign(admin, call).await,
+        Endpoint::ListRoleUsers => roles::list_users(admin, call).await,
     }
 }
 

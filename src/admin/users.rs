@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::permissions::classic_name;
+use super::roles::shown;
 use super::{Admin, no_user, ok};
 use crate::accounts::{Database, Removal, User};
 use crate::authn::basic::{Credentials, LONGEST_USERNAME};
@@ -75,11 +76,16 @@ pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result
     Ok(ok(json!({ "user": full(&user) })))
 }
 
-pub async fn list<D: Database, S>(admin: &Admin<'_, D>) -> Result<Response<S>> {
-    let users = admin.accounts.users().await?;
+/// Everybody sees everybody, as the pages of MLflow 3.17 need it, and of others the roles in workspaces that the caller
+/// manages.
+pub async fn list<D: Database, S>(admin: &Admin<'_, D>, caller: &Caller) -> Result<Response<S>> {
+    let users = admin.accounts.users(caller).await?;
     let users: Vec<Value> = users
         .iter()
-        .map(|user| json!({ "id": user.id, "username": user.username, "is_admin": user.is_admin, "roles": [] }))
+        .map(|(user, roles)| {
+            let roles: Vec<Value> = roles.iter().map(shown).collect();
+            json!({ "id": user.id, "username": user.username, "is_admin": user.is_admin, "roles": roles })
+        })
         .collect();
     Ok(ok(json!({ "users": users })))
 }

@@ -14,6 +14,7 @@
 mod grants;
 mod permit;
 mod resource;
+pub mod workspace;
 
 pub use grants::{Grant, Grants, Policy, Required, Rung, Weighed, patterns};
 pub use permit::{Denial, Held, Permit, Permitted, Question, Reason, Requirement, decide, may_read};

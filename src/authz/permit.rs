@@ -27,6 +27,7 @@
 
 use std::fmt;
 
+use super::workspace::{self, InWorkspace, Presence};
 use super::{Caller, Capability, Grant, Grants, Permission, Policy, Required, Resource, SignIn, Weighed};
 use crate::error::Rejection;
 
@@ -43,6 +44,8 @@ pub enum Requirement<'a> {
     Account(&'a str),
     /// Each of these, or to be an administrator.
     All(&'a [Required]),
+    /// A standing in workspaces, given those in which the caller has a role, or to be an administrator.
+    InWorkspace(&'a InWorkspace, &'a Presence),
 }
 
 /// The question that is decided: may this be done?
@@ -76,6 +79,8 @@ pub enum Reason {
     OwnAccount,
     /// Each of these is held, and is enough.
     Held(Vec<Held>),
+    /// The caller stands so in these workspaces.
+    InWorkspace(Vec<workspace::Held>),
 }
 
 /// The level that decided about a resource.
@@ -156,6 +161,13 @@ pub enum Denial {
         /// Row of the users table.
         user: i64,
     },
+    /// There is no such standing in the workspace.
+    NoStanding {
+        /// Row of the users table.
+        user: i64,
+        /// The standing that was needed, and where.
+        needed: InWorkspace,
+    },
     /// The level on a resource is too low.
     TooLow {
         /// Row of the users table.
@@ -177,6 +189,7 @@ impl fmt::Display for Denial {
             }
             Self::NoAdministrator { user } => write!(f, "user {user} is no administrator"),
             Self::AnotherAccount { user } => write!(f, "user {user} asks about another user"),
+            Self::NoStanding { user, needed } => write!(f, "user {user} is not {needed}"),
             Self::TooLow { user, needed, held } => write!(f, "user {user} holds {held}, {needed:?} is needed"),
         }
     }
@@ -201,6 +214,7 @@ pub fn decide(
             Requirement::Public => Ok(Permit { username: None, reason: Reason::Public }),
             Requirement::Authenticated | Requirement::Administrator => Err(Denial::NoLogin),
             Requirement::Account(_) | Requirement::All(_) => Err(Denial::NoLogin),
+            Requirement::InWorkspace(..) => Err(Denial::NoLogin),
         };
     };
     let user = caller.id;
@@ -215,6 +229,10 @@ pub fn decide(
         Requirement::Account(name) if *name == caller.username => Reason::OwnAccount,
         Requirement::Account(_) => return Err(Denial::AnotherAccount { user }),
         Requirement::All(all) => Reason::Held(held(all, user, grants, policy)?),
+        Requirement::InWorkspace(needed, presence) => match needed.held(presence) {
+            Some(held) => Reason::InWorkspace(held),
+            None => return Err(Denial::NoStanding { user, needed: (*needed).clone() }),
+        },
     };
     if question.administers && !caller.sign_in.may_administer() {
         return Err(Denial::TokenWithoutScope { user });
@@ -241,6 +259,7 @@ pub fn may_read(all: &[Required], grants: &Grants, policy: Policy) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::workspace::{Scope, Standing};
     use super::*;
 
     fn caller(is_admin: bool, sign_in: SignIn) -> Caller {
@@ -262,6 +281,10 @@ mod tests {
             Requirement::Account("alice"),
             Requirement::Account(""),
             Requirement::All(&[]),
+            Requirement::InWorkspace(
+                &InWorkspace { needed: Standing::Member, scope: Scope::Any },
+                &Presence::default(),
+            ),
         ];
         for other in others {
             assert_eq!(ask(other, None), Err(Denial::NoLogin));
@@ -282,6 +305,23 @@ mod tests {
         let denied = Denial::TooLow { user: 2, needed: Capability::Delete, held };
         assert_eq!(denied.to_string(), "user 2 holds DENY on registered_model m (by default), Delete is needed");
         assert_eq!(ask(Requirement::All(&all), Some(&alice)), Err(denied));
+    }
+
+    #[test]
+    fn whoever_manages_a_workspace_is_told_by_which_role() {
+        let alice = caller(false, SignIn::Password);
+        let held = workspace::Held { standing: Standing::Manager, workspace: "default".to_owned(), role: 4 };
+        let mut presence = Presence::default();
+        presence.add(held.clone());
+        let needed = |name: &str| {
+            let scope = Scope::Each(vec![name.to_owned()]);
+            InWorkspace { needed: Standing::Manager, scope }
+        };
+        let (here, there) = (needed("default"), needed("other"));
+        assert_eq!(held.to_string(), "Manager of workspace default (role 4)");
+        assert_eq!(ask(Requirement::InWorkspace(&here, &presence), Some(&alice)), Ok(Reason::InWorkspace(vec![held])));
+        let denied = ask(Requirement::InWorkspace(&there, &presence), Some(&alice)).unwrap_err();
+        assert_eq!(denied.to_string(), r#"user 2 is not Manager of ["other"]"#);
     }
 
     #[test]

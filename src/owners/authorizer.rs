@@ -3,14 +3,16 @@
 use super::prompts::Alternatives;
 use super::{Owners, Targets};
 use crate::accounts::{Accounts, Database};
+use crate::authz::workspace::{InWorkspace, Scope, Standing};
 use crate::authz::{
     self, Caller, Capability, Grants, Permit, Question, Required, Requirement, Resource, may_read, patterns,
 };
 use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::request::input::text;
+use crate::request::role_input::role_ids;
 use crate::request::{Call, RequiredAccess, ResourceRef};
-use crate::routes::{Answer, Endpoint, Requires, Route};
+use crate::routes::{Answer, Endpoint, Place, Requires, Route};
 use crate::upstream::Origin;
 
 /// The stage that gives permits.
@@ -60,6 +62,10 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
                 decide(Requirement::Authenticated)?; // what the sign-in forbids comes before what the request lacks
                 decide(Requirement::Account(&text(call, parameter)?))
             }
+            Requires::InWorkspace(needed, place) => {
+                decide(Requirement::Authenticated)?;
+                self.in_workspace(route, call, caller, needed, place).await
+            }
             Requires::All(_) | Requires::GraphQl => {
                 decide(Requirement::Authenticated)?;
                 let targets = targets?;
@@ -69,6 +75,42 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
                 self.all(call, &targets, caller, grants).await
             }
         }
+    }
+
+    /// Gives a permit to whoever stands so in the workspace that the request is about: one more statement.
+    async fn in_workspace(
+        &self,
+        route: &Route,
+        call: &Call<O::Stream>,
+        caller: &Caller,
+        needed: Standing,
+        place: Place,
+    ) -> Result<Permit> {
+        let accounts = self.accounts;
+        let decide = |requirement| self.decide(call, route.endpoint(), requirement, caller, &Grants::default());
+        let (presence, scope) = match place {
+            Place::Anywhere => (accounts.presence(caller.id).await?, Scope::Any),
+            Place::OfRole => {
+                let ids = role_ids(call)?;
+                let (presence, workspace) = accounts.presence_and_workspace(caller.id, &ids).await?;
+                (presence, Scope::Each(workspace.into_iter().collect()))
+            }
+            Place::EachNamed => {
+                // a name that is blank is none, and refused by the endpoint
+                let named = call.query.all("workspace").filter(|name| !name.trim().is_empty());
+                let named = named.map(str::to_owned).collect();
+                (accounts.presence(caller.id).await?, Scope::Each(named))
+            }
+            Place::OfUser(parameter) => {
+                let username = text(call, parameter)?;
+                if username == caller.username {
+                    return decide(Requirement::Account(&username));
+                }
+                let (presence, workspaces) = accounts.presence_beside(caller.id, &username).await?;
+                (presence, Scope::OneOf(workspaces))
+            }
+        };
+        decide(Requirement::InWorkspace(&InWorkspace { needed, scope }, &presence))
     }
 
     /// Gives a permit if every required access is held. Unknown experiments cost look-ups and a second statement.

@@ -68,14 +68,16 @@ pub(super) fn granted<S>(call: &Call<S>, id: &str) -> Result<ResourceRef> {
     Ok(ResourceRef::Known(named(kind, id)?))
 }
 
-fn kind(name: &str) -> Result<ResourceType> {
+/// Reads the name of a type of resource.
+pub fn kind(name: &str) -> Result<ResourceType> {
     ResourceType::parse(name).ok_or_else(|| {
         let all = ResourceType::ALL.map(|kind| format!("'{}'", kind.as_str())).join(", ");
         Rejection::invalid(format!("Invalid resource type '{name}'. Valid resource types are: ({all})"))
     })
 }
 
-fn named(kind: ResourceType, id: &str) -> Result<Resource> {
+/// Returns the resource of this type and id, or every one of the type.
+pub fn named(kind: ResourceType, id: &str) -> Result<Resource> {
     match kind {
         _ if id == EVERY => Ok(Resource::every(kind)),
         _ if kind.is_granted_as_a_whole() => Err(Rejection::invalid(format!(

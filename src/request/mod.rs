@@ -10,6 +10,7 @@ pub mod otlp;
 pub mod path;
 pub mod query;
 pub mod resource_ref;
+pub mod role_input;
 pub mod shapes;
 pub mod unpack;
 mod values;

@@ -18,6 +18,7 @@ mod gateway;
 mod genai;
 mod logged_models;
 mod models;
+mod roles;
 mod runs;
 mod server;
 mod traces;
@@ -28,6 +29,7 @@ use std::sync::OnceLock;
 
 use matchit::Router;
 
+use crate::authz::workspace::Standing;
 use crate::authz::{Capability, ResourceType};
 use crate::http::Method;
 
@@ -68,6 +70,7 @@ impl Route {
         match self.requires {
             Requires::All(_) | Requires::Authenticated => leaves_as_it_is,
             Requires::Public | Requires::Administrator | Requires::Oneself(_) | Requires::GraphQl => false,
+            Requires::InWorkspace(..) => false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Route {
         match self.requires {
             Requires::All(claims) => only_reads(claims),
             Requires::GraphQl => false,
+            Requires::InWorkspace(..) => self.method == Method::Get,
             Requires::Public | Requires::Authenticated | Requires::Administrator | Requires::Oneself(_) => {
                 self.method == Method::Get || matches!(self.answer, Answer::FilterRows(_))
             }
@@ -105,7 +109,7 @@ impl Route {
         match self.requires {
             Requires::All(claims) => claims,
             Requires::Public | Requires::Authenticated | Requires::Administrator => &[],
-            Requires::Oneself(_) | Requires::GraphQl => &[],
+            Requires::Oneself(_) | Requires::GraphQl | Requires::InWorkspace(..) => &[],
         }
     }
 
@@ -135,6 +139,22 @@ pub enum Requires {
     All(&'static [Access]),
     /// Access to the things that each root field of the GraphQL document names.
     GraphQl,
+    /// To have this standing in the workspace that the request is about, or to be an administrator.
+    InWorkspace(Standing, Place),
+}
+
+/// The workspace that a request about users and roles is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Any.
+    Anywhere,
+    /// That of the role that `role_id` or `role_permission_id` names, or the one that `workspace` names. All that are
+    /// there must agree.
+    OfRole,
+    /// Each that `workspace` names; it may be repeated.
+    EachNamed,
+    /// One in which the user has a role whom this parameter names. About oneself everybody may ask.
+    OfUser(&'static str),
 }
 
 /// A reader of bodies.
@@ -348,7 +368,7 @@ pub enum GrantEffect {
 
 /// The endpoints that are answered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // each is the route of that name in users.rs
+#[allow(missing_docs)] // each is the route of that name in users.rs or roles.rs
 pub enum Endpoint {
     CreateUser,
     CreateUserUi,
@@ -376,6 +396,18 @@ pub enum Endpoint {
     ListPermissions,
     CurrentPermissions,
     ListUserRoles,
+    CreateRole,
+    GetRole,
+    ListRoles,
+    UpdateRole,
+    DeleteRole,
+    AddRolePermission,
+    RemoveRolePermission,
+    ListRolePermissions,
+    UpdateRolePermission,
+    AssignRole,
+    UnassignRole,
+    ListRoleUsers,
 }
 
 impl Endpoint {
@@ -387,10 +419,13 @@ impl Endpoint {
             CreateExperimentPermission | UpdateExperimentPermission | DeleteExperimentPermission => true,
             CreateModelPermission | UpdateModelPermission | DeleteModelPermission => true,
             GrantPermission | RevokePermission => true,
+            CreateRole | UpdateRole | DeleteRole | AssignRole | UnassignRole => true,
+            AddRolePermission | RemoveRolePermission | UpdateRolePermission => true,
             GetUser | ListUsers | CurrentUser | ListTokens | SignUp => false,
             DeleteToken => false, // a token may end itself; that of another user is the endpoint's business
             GetExperimentPermission | GetModelPermission => false,
             GetPermission | ListPermissions | CurrentPermissions | ListUserRoles => false,
+            GetRole | ListRoles | ListRolePermissions | ListRoleUsers => false,
         }
     }
 }
@@ -401,12 +436,14 @@ mod words {
     pub(super) use super::Answer::{AsIs, ByResponse, CachePublic, Effect, EmptyUnlessAdmin, FilterRows, Local};
     pub(super) use super::Answer::{RememberParent, RestrictIds};
     pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
-    pub(super) use super::Requires::{Administrator, All, Authenticated, Oneself, Public};
+    pub(super) use super::Place::{Anywhere, EachNamed, OfRole, OfUser};
+    pub(super) use super::Requires::{Administrator, All, Authenticated, InWorkspace, Oneself, Public};
     pub(super) use super::{
         Answer, Body, Cardinality, ChildKind, Endpoint, Field, GrantEffect, ListResponse, Requires, Route, RowKind,
         ValueKind,
     };
     pub(super) use crate::authz::ResourceType;
+    pub(super) use crate::authz::workspace::Standing::{Manager, Member};
     use crate::http::Method;
 
     pub(super) const fn get(path: &'static str, requires: Requires, answer: Answer) -> Route {
@@ -472,6 +509,7 @@ pub const TABLE: &[&[Route]] = &[
     gateway::ROWS,
     server::ROWS,
     users::ROWS,
+    roles::ROWS,
     ui::ROWS,
 ];
 

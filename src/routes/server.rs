@@ -39,7 +39,7 @@ pub const ROWS: &[Route] = &[
     post  ("{api}/3.0/mlflow/demo/generate",              Administrator,            Stream,  AsIs),
     post  ("{api}/3.0/mlflow/demo/delete",                Administrator,            Stream,  AsIs),
 
-    // one workspace is served, the default one; roles are not (docs/design.md)
+    // one workspace is served, the default one (docs/design.md)
     get   ("{api}/3.0/mlflow/workspaces",                 Authenticated,                     NO_WORKSPACES),
     post  ("{api}/3.0/mlflow/workspaces",                 Administrator,            Stream,  AsIs),
     get   ("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,                     AsIs),
@@ -47,10 +47,6 @@ pub const ROWS: &[Route] = &[
     patch ("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,            Stream,  AsIs),
     delete("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,            Stream,  AsIs),
     get   ("{api}/3.0/mlflow/workspace-permissions",      Administrator,                     AsIs),
-    get   ("{api}/3.0/mlflow/roles/{*rest}",              Administrator,                     AsIs),
-    post  ("{api}/3.0/mlflow/roles/{*rest}",              Administrator,            Stream,  AsIs),
-    patch ("{api}/3.0/mlflow/roles/{*rest}",              Administrator,            Stream,  AsIs),
-    delete("{api}/3.0/mlflow/roles/{*rest}",              Administrator,            Stream,  AsIs),
     post  ("{api}/3.0/mlflow/scorers/permissions/create", Administrator,            Stream,  AsIs),
     get   ("{api}/3.0/mlflow/scorers/permissions/get",    Administrator,                     AsIs),
     patch ("{api}/3.0/mlflow/scorers/permissions/update", Administrator,            Stream,  AsIs),

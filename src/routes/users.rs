@@ -8,11 +8,12 @@ use Endpoint::*;
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[
-    get   ("/signup",                                               Administrator,                       Local(SignUp)),
-    post  ("{api}/2.0/mlflow/users/create",                         Administrator,              Json,    Local(CreateUser)),
-    post  ("{api}/2.0/mlflow/users/create-ui",                      Administrator,              Form,    Local(CreateUserUi)),
+    // whoever manages a workspace may add the users to whom roles are to be given
+    get   ("/signup",                                               InWorkspace(Manager, Anywhere),      Local(SignUp)),
+    post  ("{api}/2.0/mlflow/users/create",                         InWorkspace(Manager, Anywhere), Json, Local(CreateUser)),
+    post  ("{api}/2.0/mlflow/users/create-ui",                      InWorkspace(Manager, Anywhere), Form, Local(CreateUserUi)),
     get   ("{api}/2.0/mlflow/users/get",                            Oneself("username"),                 Local(GetUser)),
-    get   ("{api}/2.0/mlflow/users/list",                           Administrator,                       Local(ListUsers)),
+    get   ("{api}/2.0/mlflow/users/list",                           Authenticated,                       Local(ListUsers)),
     get   ("{api}/2.0/mlflow/users/current",                        Authenticated,                       Local(CurrentUser)),
     patch ("{api}/2.0/mlflow/users/update-password",                Oneself("username"),        Json,    Local(UpdatePassword)),
     patch ("{api}/2.0/mlflow/users/update-admin",                   Administrator,              Json,    Local(UpdateAdmin)),
@@ -36,5 +37,4 @@ pub const ROWS: &[Route] = &[
     get   ("{api}/3.0/mlflow/users/permissions/get",                Oneself("username"),                 Local(GetPermission)),
     get   ("{api}/3.0/mlflow/users/permissions/list",               Oneself("username"),                 Local(ListPermissions)),
     get   ("{api}/3.0/mlflow/users/current/permissions",            Authenticated,                       Local(CurrentPermissions)),
-    get   ("{api}/3.0/mlflow/users/roles/list",                     Oneself("username"),                 Local(ListUserRoles)),
 ];

@@ -441,7 +441,7 @@ fn the_last_administrator_stays() {
     let promote = r#"{"username":"bob","is_admin":true}"#;
     assert_eq!(world.json("PATCH", ADMIN, "/api/2.0/mlflow/users/update-admin", promote).status, 200);
     assert_eq!(demote("admin").status, 200);
-    assert_eq!(world.get(ADMIN, "/api/2.0/mlflow/users/list").status, 403);
+    assert_eq!(world.get(ADMIN, "/api/2.0/mlflow/users/get?username=alice").status, 403);
     assert_eq!(world.json("DELETE", BOB, "/api/2.0/mlflow/users/delete", r#"{"username":"bob"}"#).status, 400);
     assert_eq!(world.json("DELETE", BOB, "/api/2.0/mlflow/users/delete", r#"{"username":"nobody"}"#).status, 404);
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::support::sample::{further_requirements, send_sample, send_sample_with};
 use crate::support::{ADMIN, ALICE, Answer, World};
 use mlflow_edge_auth::http::Method;
-use mlflow_edge_auth::routes::{self, Access, Answer as RouteAnswer, Requires, Route, TABLE};
+use mlflow_edge_auth::routes::{self, Access, Answer as RouteAnswer, Place, Requires, Route, TABLE};
 
 const LEVELS: [&str; 6] = ["MANAGE", "EDIT", "USE", "READ", "NO_PERMISSIONS", "-"];
 
@@ -34,6 +34,7 @@ fn word_for(world: &World, row: &Route, answer: &Answer) -> &'static str {
     match (answer.status, row.answer) {
         (401, _) => "login",
         (403, _) if matches!(row.requires, Requires::Oneself(_)) => "self", // refused for another user
+        (403, _) if matches!(row.requires, Requires::InWorkspace(_, Place::OfUser(_))) => "self",
         (403, _) => "no",
         (200, RouteAnswer::GraphQl) if answer.body.contains("null") => "no",
         (200, RouteAnswer::EmptyUnlessAdmin(_)) if world.mlflow.seen.borrow().is_empty() => "empty",

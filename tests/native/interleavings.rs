@@ -416,7 +416,7 @@ impl Requests {
     /// Eve, while she is an administrator.
     fn of_eve(&self) -> Vec<Wish> {
         vec![
-            wish(EVE, "GET", &format!("{USERS}/list"), None, Needs::Administrator),
+            wish(EVE, "GET", &format!("{USERS}/get?username=alice"), None, Needs::Administrator),
             wish(EVE, "GET", "/brand-new", None, Needs::Administrator),
             wish(EVE, "GET", &format!("{EXPERIMENTS}/get?experiment_id=1"), None, Needs::Level("READ", "experiment", "1")),
             wish(EVE, "DELETE", &format!("{USERS}/delete"), Some(r#"{"username":"carol"}"#), Needs::Administrator),

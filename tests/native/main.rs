@@ -26,6 +26,7 @@ mod platforms;
 mod properties;
 mod readers;
 mod replicas;
+mod roles;
 mod rooms;
 mod schema;
 mod speed;

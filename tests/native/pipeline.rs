@@ -184,16 +184,16 @@ fn what_changes_about_a_user_is_effective_with_the_next_request() {
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 401);
     assert_eq!(world.get("alice:new-password-12", GET_EXPERIMENT).status, 200);
 
-    let list = "/api/2.0/mlflow/users/list";
+    let get = "/api/2.0/mlflow/users/get?username=alice";
     let admin = |yes: bool| {
         let body = format!(r#"{{"username":"bob","is_admin":{yes}}}"#);
         assert_eq!(world.json("PATCH", ADMIN, "/api/2.0/mlflow/users/update-admin", &body).status, 200);
     };
-    assert_eq!(world.get(BOB, list).status, 403);
+    assert_eq!(world.get(BOB, get).status, 403);
     admin(true);
-    assert_eq!(world.get(BOB, list).status, 200);
+    assert_eq!(world.get(BOB, get).status, 200);
     admin(false);
-    assert_eq!(world.get(BOB, list).status, 403);
+    assert_eq!(world.get(BOB, get).status, 403);
 
     assert_eq!(world.json("DELETE", ADMIN, "/api/2.0/mlflow/users/delete", r#"{"username":"bob"}"#).status, 200);
     assert_eq!(world.get(BOB, GET_EXPERIMENT).status, 401);

@@ -174,11 +174,17 @@ fn a_scheme_with_parameters_is_no_login() {
 }
 
 #[test]
-fn users_are_listed_for_administrators_only() {
+fn grants_of_others_are_shown_to_nobody_who_has_no_role_beside_them() {
     let world = closed();
-    for target in ["{api}/2.0/mlflow/users/list", "{api}/3.0/mlflow/roles/list", "{api}/3.0/mlflow/workspaces/x"] {
+    for target in
+        ["{api}/3.0/mlflow/roles/list", "{api}/3.0/mlflow/roles/list?workspace=x", "{api}/3.0/mlflow/workspaces/x"]
+    {
         shut(&world, "GET", target, "");
     }
+    world.grant(3, "experiment", "3", "MANAGE");
+    let (own, others) = (r#""resource_pattern":"1""#, r#""resource_pattern":"3""#);
+    let list = world.get(ALICE, "/api/2.0/mlflow/users/list").body;
+    assert!(list.contains(own) && list.contains(r#""roles":[],"username":"bob""#) && !list.contains(others), "{list}");
     shut(&world, "POST", "{api}/3.0/mlflow/demo/generate", "{}");
     shut(&world, "GET", "{api}/3.0/mlflow/users/permissions/list?username=bob", "");
 }

@@ -1,7 +1,7 @@
 //! A request to each row of the table.
 
 use mlflow_edge_auth::http::Method;
-use mlflow_edge_auth::routes::{self, ChildKind, Requires, Route, ValueKind};
+use mlflow_edge_auth::routes::{self, ChildKind, Place, Requires, Route, ValueKind};
 
 use super::{Answer, World, basic};
 
@@ -36,6 +36,20 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
     if let Requires::Oneself(parameter) = row.requires {
         body.insert(parameter.into(), "bob".into());
         return (format!("{path}?{parameter}=bob"), serde_json::Value::Object(body).to_string());
+    }
+    if let Requires::InWorkspace(_, place) = row.requires {
+        let all = [("role_id", "1"), ("role_permission_id", "1"), ("workspace", "default"), ("username", "bob")];
+        let named: &[_] = match place {
+            Place::OfRole if path.ends_with("/create") => &all[2..3],
+            Place::OfRole if path.contains("remove") || path.contains("permissions/update") => &all[1..2],
+            Place::OfRole => &all[..1],
+            Place::EachNamed => &all[2..3],
+            Place::OfUser(_) | Place::Anywhere => &all[3..],
+        };
+        body.extend(named.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
+        let query: Vec<String> = named.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let target = if row.method == Method::Get { format!("{path}?{}", query.join("&")) } else { path };
+        return (target, serde_json::Value::Object(body).to_string());
     }
     if let Requires::GraphQl = row.requires {
         body.insert(
