@@ -20,6 +20,8 @@ pub enum Code {
     BadRequest,
     /// 400
     ResourceAlreadyExists,
+    /// 400
+    FeatureDisabled,
     /// 403
     PermissionDenied,
     /// 404
@@ -49,6 +51,7 @@ impl Code {
             Self::InvalidParameterValue => (400, "INVALID_PARAMETER_VALUE"),
             Self::BadRequest => (400, "BAD_REQUEST"),
             Self::ResourceAlreadyExists => (400, "RESOURCE_ALREADY_EXISTS"),
+            Self::FeatureDisabled => (400, "FEATURE_DISABLED"),
             Self::PermissionDenied => (403, "PERMISSION_DENIED"),
             Self::ResourceDoesNotExist => (404, "RESOURCE_DOES_NOT_EXIST"),
             Self::RequestTooLarge => (413, "INVALID_PARAMETER_VALUE"),

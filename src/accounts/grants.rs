@@ -147,6 +147,11 @@ impl<D: Database> Accounts<D> {
         }
     }
 
+    /// Takes back the grants that users hold alone on a resource that is gone.
+    pub async fn delete_grants(&self, resource: &Resource) -> Result<()> {
+        self.id(sql!(FORGET, types(resource.kind).as_str(), resource.id.as_str())).await.map(drop)
+    }
+
     /// The user's id comes first of the answers and the change last.
     async fn change(
         &self,

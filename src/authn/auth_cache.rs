@@ -161,9 +161,10 @@ impl AuthCache {
 mod tests {
     use super::*;
     use crate::authn::basic::Credentials;
-    use crate::authz::SignIn;
+    use crate::authz::{Permission, SignIn};
     use crate::secret::Secret;
 
+    const EDIT: Grant = Grant { level: Permission::Edit, role: 1, row: 1 };
     const HASH: &str = "pbkdf2:sha256:1$salt$00";
 
     fn hash(text: &str) -> PasswordHash {
@@ -175,7 +176,7 @@ mod tests {
     }
 
     fn found(name: &str, experiments: &[&str]) -> SignedIn {
-        let grants = experiments.iter().map(|id| (experiment(id), Some(Permission::Edit))).collect();
+        let grants = experiments.iter().map(|id| (experiment(id), Some(EDIT))).collect();
         let caller = Caller { id: 7, username: name.to_owned(), is_admin: false, sign_in: SignIn::Password };
         SignedIn { caller, grants, stored: Some(hash(HASH)), expires_at: None }
     }
@@ -244,7 +245,7 @@ mod tests {
         let (mut cache, login) = told(&found("alice", &["12"]));
         let (caller, grants) = cache.last_answer(&login, &[experiment("12"), experiment("13")]).unwrap();
         assert_eq!(caller.username, "alice");
-        assert_eq!(grants.iter().collect::<Vec<_>>(), [(&experiment("12"), Some(Permission::Edit))]);
+        assert_eq!(grants.iter().collect::<Vec<_>>(), [(&experiment("12"), Some(EDIT))]);
         assert!(cache.last_answer(&[2; 32], &[]).is_none());
     }
 

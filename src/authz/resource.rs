@@ -121,6 +121,19 @@ impl Resource {
         Ok(Self { kind: ResourceType::Experiment, id: id.to_owned() })
     }
 
+    /// The scorer of this name in an experiment, as MLflow writes it into grants: the name percent-encoded.
+    pub fn scorer(experiment: &Self, name: &str) -> Self {
+        let mut id = format!("{}/", experiment.id);
+        for byte in name.bytes() {
+            if byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) {
+                id.push(char::from(byte));
+            } else {
+                id.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        Self { kind: ResourceType::Scorer, id }
+    }
+
     /// The registered model, or prompt, of this name.
     pub fn registered_model(name: &str) -> Self {
         Self { kind: ResourceType::RegisteredModel, id: name.to_owned() }

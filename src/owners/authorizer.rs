@@ -72,7 +72,9 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
                 if targets.required().is_empty() && !may_name_nothing(route) {
                     return Err(nothing_named(route));
                 }
-                self.all(call, &targets, caller, grants).await
+                let permit = self.all(call, &targets, caller, grants).await?;
+                self.check_queues(route, call, caller).await?;
+                Ok(permit)
             }
         }
     }
@@ -209,6 +211,7 @@ fn may_name_nothing(route: &Route) -> bool {
         Answer::FilterRows(_) | Answer::GraphQl | Answer::RestrictIds => true,
         Answer::AsIs | Answer::CachePublic | Answer::ByResponse(_) | Answer::RememberParent(..) => false,
         Answer::Effect(_) | Answer::EmptyUnlessAdmin(_) | Answer::Local(_) => false,
+        Answer::Redact(..) | Answer::UsableModels | Answer::ServerInfo => false,
     }
 }
 

@@ -7,8 +7,10 @@ use std::num::NonZeroUsize;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 pub mod authorizer;
+pub mod gateway;
 mod prefetch;
 pub mod prompts;
+mod queues;
 
 use crate::authz::{Required, Resource};
 use crate::bounded::{Bounded, Weigh};
@@ -148,6 +150,7 @@ impl<O: Origin> Owners<'_, O> {
             }
             ResourceRef::ExperimentByName(_) | ResourceRef::ChildIfExists(..) | ResourceRef::Location { .. } => None,
             ResourceRef::ArtifactLocation(_) | ResourceRef::Anybodys | ResourceRef::Nothing(_) => None,
+            ResourceRef::EndpointByName(_) | ResourceRef::ScorerOfGuardrail(_) => None,
         }
     }
 
@@ -234,6 +237,8 @@ impl<O: Origin> Owners<'_, O> {
                 let answer = self.ask(target).await?.ok_or_else(|| not_found(subject))?;
                 experiments_in(&answer, &["experiment", "experiment_id"])
             }
+            ResourceRef::EndpointByName(name) => Ok(vec![self.endpoint_by_name(name).await?]),
+            ResourceRef::ScorerOfGuardrail(id) => Ok(vec![self.scorer_of_guardrail(id).await?]),
             ResourceRef::ChildIfExists(part, id) if !is_segment(id) => {
                 Err(Rejection::denied(format!("{part:?} '{id}' cannot be asked for")))
             }

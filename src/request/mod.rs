@@ -56,6 +56,7 @@ impl Target {
         let path =
             path::canonical(raw_path).map_err(|error| Rejection::invalid(format!("Invalid request path: {error}.")))?;
         let mut query = Query::parse(raw_query)?;
+        check_workspace(&request.headers, &path)?;
         let found = routes::find(&path, &config.static_prefix);
         if let Some(row) = found.as_ref().and_then(|found| found.row(request.method))
             && row.method == Method::Get
@@ -384,6 +385,19 @@ fn check_fields(headers: &Headers) -> Result<()> {
     }
     if options.flat_map(|(_, value)| value.split(',')).nth(MOST_CONNECTION_OPTIONS).is_some() {
         return too_many("options of the connection", MOST_CONNECTION_OPTIONS);
+    }
+    Ok(())
+}
+
+/// Refuses a request for a workspace, as MLflow does where workspaces are off; an empty name is as good as none. The question
+/// if there are workspaces is answered whichever is asked for.
+fn check_workspace(headers: &Headers, path: &str) -> Result<()> {
+    let mut named = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-mlflow-workspace"));
+    if named.any(|(_, value)| !value.trim().is_empty()) && !path.ends_with("/server-info") {
+        return Err(Rejection::mlflow(
+            Code::FeatureDisabled,
+            "Workspace APIs are not available: workspaces are not enabled on this server",
+        ));
     }
     Ok(())
 }

@@ -50,6 +50,10 @@ pub enum ResourceRef {
     Child(ChildKind, String),
     /// The same if it exists; if not it is nobody's yet.
     ChildIfExists(ChildKind, String),
+    /// The endpoint of the AI gateway of this name, whose id only the origin knows.
+    EndpointByName(String),
+    /// The scorer that the guardrail of this id asks.
+    ScorerOfGuardrail(String),
     /// A place that must lie within the artifacts of the run or logged model.
     Location {
         /// The URI.
@@ -79,6 +83,8 @@ impl ResourceRef {
                 run.into_iter().chain(logged_model.as_ref().map(|_| ResourceType::LoggedModel)).collect()
             }
             Self::Known(_) | Self::ExperimentByName(_) | Self::ArtifactLocation(_) => Vec::new(),
+            Self::EndpointByName(_) => Vec::new(),
+            Self::ScorerOfGuardrail(_) => vec![ResourceType::ScorerVersion],
             Self::Anybodys | Self::Nothing(_) => Vec::new(),
         }
     }
@@ -151,6 +157,28 @@ impl<S> Call<S> {
                 check_model_name(&value)?;
                 ResourceRef::Anybodys
             }
+            ValueKind::Queue(_) => ResourceRef::Child(ChildKind::ReviewQueue, value),
+            ValueKind::Id(kind) => own(kind, value),
+            ValueKind::EndpointName => ResourceRef::EndpointByName(value),
+            ValueKind::GeminiCall => gemini_endpoint(&value),
+            ValueKind::Guardrail => ResourceRef::ScorerOfGuardrail(value),
+            ValueKind::Scorer => ResourceRef::Known(self.scorer(&value)?),
+            ValueKind::WholeScorer if self.optional("version")?.is_some() => return Ok(None),
+            ValueKind::WholeScorer => ResourceRef::Known(self.scorer(&value)?),
+            ValueKind::ScorerVersions => {
+                let (subject, children) = (ResourceRef::Known(self.scorer(&value)?), vec![ResourceType::ScorerVersion]);
+                return Ok(Some(RequiredAccess { capability, subject, children }));
+            }
+            ValueKind::McpServer => ResourceRef::Known(self.mcp_server(&value)?),
+            ValueKind::McpVersions => {
+                let subject = ResourceRef::Known(self.mcp_server(&value)?);
+                return Ok(Some(RequiredAccess {
+                    capability,
+                    subject,
+                    children: vec![ResourceType::McpServerVersion],
+                }));
+            }
+            ValueKind::NewMcpServer => ResourceRef::Known(mcp_server_of(&value)?),
             ValueKind::Gateway if is_configuration_without_gateway(&value) => return Ok(None),
             ValueKind::Gateway => ResourceRef::Nothing("the gateway is for administrators".to_owned()),
             // a DELETE, which removes a whole folder, is the one that needs MANAGE
@@ -166,6 +194,18 @@ impl<S> Call<S> {
             ValueKind::Granted => super::input::granted(self, &value)?,
         };
         Ok(Some(RequiredAccess::to(capability, subject)))
+    }
+
+    /// The scorer of this name in the experiment that the request names beside it.
+    pub fn scorer(&self, name: &str) -> Result<Resource> {
+        let experiment = self.optional("experiment_id")?.ok_or_else(|| Rejection::missing("experiment_id"))?;
+        Ok(Resource::scorer(&Resource::experiment(&experiment)?, name))
+    }
+
+    /// The MCP server whose namespace this is, with the slug that the path has behind it.
+    pub fn mcp_server(&self, namespace: &str) -> Result<Resource> {
+        let slug = self.optional("mcp_slug")?.ok_or_else(|| Rejection::missing("mcp_slug"))?;
+        mcp_server_of(&format!("{namespace}/{slug}"))
     }
 
     /// The type of what a request to make a registered model makes: the tag says if it is a prompt.
@@ -208,6 +248,46 @@ fn registered_model(name: &str) -> ResourceRef {
     match name {
         EVERY => ResourceRef::Nothing("a model of the name *".to_owned()),
         name => ResourceRef::Known(Resource::registered_model(name)),
+    }
+}
+
+/// A resource that has grants of its own, by an id as MLflow gives them. A grant on the id `*` would be one on every resource
+/// of the type, and a database that ignores case would find a resource by ids on which nothing was granted or denied.
+fn own(kind: ResourceType, id: String) -> ResourceRef {
+    if id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')) {
+        return ResourceRef::Known(Resource { kind, id });
+    }
+    ResourceRef::Nothing(format!("a {} whose id is '{id}'", kind.as_str()))
+}
+
+/// The endpoint that a client of Gemini calls: its name stands before the colon.
+fn gemini_endpoint(call: &str) -> ResourceRef {
+    match call.split_once(':') {
+        Some((name, "generateContent" | "streamGenerateContent")) if !name.is_empty() => {
+            ResourceRef::EndpointByName(name.to_owned())
+        }
+        _ => ResourceRef::Nothing("a call that Gemini does not have".to_owned()),
+    }
+}
+
+/// An MCP server of a name that MLflow lets one have: `namespace/slug`. With any other, and with a word of the paths below a
+/// server as its slug, two readers could find two names in one path.
+fn mcp_server_of(name: &str) -> Result<Resource> {
+    const OF_PATHS: &[&str] = &["aliases", "endpoints", "tags", "versions"];
+    let is_part = |part: &str, others: &[u8]| {
+        let ends_well = |c: char| c.is_ascii_alphanumeric();
+        part.len() > 1
+            && part.starts_with(ends_well)
+            && part.ends_with(ends_well)
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+    };
+    match name.split_once('/') {
+        Some((namespace, slug)) if is_part(namespace, b".-") && is_part(slug, b"._-") && !OF_PATHS.contains(&slug) => {
+            Ok(Resource { kind: ResourceType::McpServer, id: name.to_owned() })
+        }
+        _ => Err(Rejection::invalid(
+            "Invalid MCP server name. Expected '<reverse-dns namespace>/<server slug>' such as 'com.example/server-name'.",
+        )),
     }
 }
 

@@ -8,7 +8,7 @@ use super::query::Query;
 use crate::error::{Rejection, Result};
 use crate::json::Wanted;
 use crate::mlflow::messages::{self, Field, Kind, Many, Message};
-use crate::routes::{Access, Answer, Cardinality, GrantEffect, Route, TABLE};
+use crate::routes::{Access, Answer, Cardinality, GrantEffect, QueueRule, Route, TABLE, ValueKind};
 
 /// The fields that are looked at beside those of the row: the run and the logged model of a location, and the name that
 /// a effect is about.
@@ -16,6 +16,12 @@ const BESIDE: &[&str] = &["run_id", "model_id", "name"];
 
 /// The fields of a filtered search that are looked at beside those of the row.
 const OF_A_SEARCH: &[&str] = &["max_results", "page_token"];
+
+/// The field of a request to change a review queue that gives it to another.
+const OF_A_QUEUE: &[&str] = &["new_owner"];
+
+/// The field of a request to delete a scorer that says if it is all of it.
+const OF_A_SCORER: &[&str] = &["version"];
 
 /// The fields of a request to make a model that say if it is a prompt.
 const OF_A_CREATION: &[&str] = &["tags[]", "key", "value"];
@@ -43,10 +49,14 @@ impl Shape {
     fn new(row: &Route) -> Self {
         let claims = row.access();
         let steps = || claims.iter().flat_map(|claim| claim.parts().1.parameters).flat_map(|path| path.split('.'));
+        let is_effect = |effect| row.answer == Answer::Effect(effect);
         let is_search = matches!(row.answer, Answer::FilterRows(_));
-        let is_creation = row.answer == Answer::Effect(GrantEffect::ModelCreated);
         let of_search = if is_search { OF_A_SEARCH } else { &[] };
-        let beside = BESIDE.iter().chain(of_search).chain(if is_creation { OF_A_CREATION } else { &[] });
+        let of_creation = if is_effect(GrantEffect::ModelCreated) { OF_A_CREATION } else { &[] };
+        let of_scorer = if is_effect(GrantEffect::ScorerDeleted) { OF_A_SCORER } else { &[] };
+        let is_change = |access: &Access| access.parts().1.names == ValueKind::Queue(QueueRule::Change);
+        let of_queue = if claims.iter().any(is_change) { OF_A_QUEUE } else { &[] };
+        let beside = BESIDE.iter().chain(of_search).chain(of_creation).chain(of_scorer).chain(of_queue);
         let names = || steps().chain(beside.clone().copied());
         let is_built_whole = matches!(row.answer, Answer::FilterRows(_) | Answer::RestrictIds);
         let reader = match messages::of_route(row.method.as_str(), &nameless(row.path)) {

@@ -5,7 +5,7 @@ use super::{Call, Payload};
 use crate::error::{Rejection, Result};
 use crate::http::Method;
 use crate::json::Json;
-use crate::routes::{Cardinality, Field, Route};
+use crate::routes::{Cardinality, Field, Route, ValueKind};
 
 /// More ids than this are not looked at in one request.
 const MOST_NAMED: usize = 1000;
@@ -24,6 +24,9 @@ impl<S> Call<S> {
             }
         }
         match (field.count, field.parameters.first()) {
+            (Cardinality::One, _) if found.is_empty() && field.names == ValueKind::EndpointName => {
+                Err(Rejection::text("No endpoint name found"))
+            }
             (Cardinality::One | Cardinality::Each, Some(parameter)) if found.is_empty() => {
                 Err(Rejection::missing(parameter))
             }

@@ -5,14 +5,15 @@ use std::cell::Cell;
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::accounts::renamed::{OfRole, Standing};
-use crate::authz::{Caller, Permit, Resource, ResourceType};
+use crate::authz::{Caller, EVERY, Permit, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::{Method, Response};
 use crate::json::Json;
 use crate::mlflow::prompt::is_prompt;
 use crate::owners::{experiments_in, read_json};
+use crate::request::path::{encode, percent_decode};
 use crate::request::{Call, Payload};
-use crate::routes::GrantEffect;
+use crate::routes::{Embedding, GrantEffect};
 use crate::upstream::proxy::Withheld;
 use crate::upstream::{Origin, bad_upstream_response};
 
@@ -40,18 +41,12 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         caller: &Caller,
         effect: GrantEffect,
     ) -> Result<Response<O::Stream>> {
-        let text = |name: &str| match &call.payload {
-            Payload::Json(_, Ok(json)) => json.field(name).and_then(Json::text).map(str::to_owned),
-            _ => None,
-        };
-        let name = text("name").unwrap_or_default();
+        let subject = Subject::of(call, effect)?;
         let before = match effect {
-            GrantEffect::ExperimentCreated | GrantEffect::ModelCreated => None,
-            GrantEffect::ModelDeleted => Some(self.accounts.standing(&name, &name).await?),
-            GrantEffect::ModelRenamed => {
-                let next = text("new_name").unwrap_or_else(|| name.clone());
-                Some(self.may_be_renamed(&name, &next).await?)
-            }
+            GrantEffect::ModelDeleted => Some(self.accounts.standing(&subject.name, &subject.name).await?),
+            GrantEffect::ModelRenamed => Some(self.may_be_renamed(&subject).await?),
+            GrantEffect::ExperimentCreated | GrantEffect::ModelCreated | GrantEffect::Created(_) => None,
+            GrantEffect::ScorerRegistered | GrantEffect::ScorerDeleted | GrantEffect::Deleted(_) => None,
         };
         let response = self.proxy.forward(permit, call).await?;
         if !response.is_success() {
@@ -73,22 +68,44 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 let (before, new) = (before.ok_or_else(not_looked_at)?, model_in(&bytes)?);
                 let said = format!("The model was renamed to '{new}', but its grants were not moved.");
                 let is_tried = Cell::new(false);
-                let rename = async || self.accounts.rename(&before, &name, &new, is_tried.replace(true)).await;
+                let rename = async || self.accounts.rename(&before, &subject.name, &new, is_tried.replace(true)).await;
                 retry(rename).await.map_err(|failure| unsettled(&said, &failure))?;
             }
             GrantEffect::ModelDeleted => {
                 let before = before.ok_or_else(not_looked_at)?;
-                let said = format!("The model '{name}' was deleted, but grants on it remain.");
-                let forget = async || self.accounts.forget(&before, &name).await;
+                let said = format!("The model '{}' was deleted, but grants on it remain.", subject.name);
+                let forget = async || self.accounts.forget(&before, &subject.name).await;
                 retry(forget).await.map_err(|failure| unsettled(&said, &failure))?;
             }
+            GrantEffect::Created(kind) => {
+                let made = made(&read_json(&bytes)?, kind)?;
+                self.grant_manage_or_undo(caller, &made).await?;
+            }
+            // a further version does not make a scorer one's own, whoever may write into its experiment
+            GrantEffect::ScorerRegistered if !is_first_version(&read_json(&bytes)?) => {}
+            GrantEffect::ScorerRegistered => {
+                if let Some(scorer) = &subject.resource {
+                    self.grant_manage_or_undo(caller, scorer).await?;
+                }
+            }
+            GrantEffect::Deleted(_) | GrantEffect::ScorerDeleted => {
+                if let Some(gone) = &subject.resource {
+                    self.forget(gone).await?;
+                }
+            }
         }
+        let is_endpoint = effect == GrantEffect::Created(ResourceType::GatewayEndpoint);
+        let bytes = match is_endpoint && !caller.is_admin {
+            true => self.redacted(bytes, caller, &["endpoint"], Embedding::GatewayEndpoint).await?,
+            false => bytes,
+        };
         Ok(response.release_with(permit, bytes))
     }
 
     /// Looks at the grants on a model that is to be renamed. Where a role names it, or the next name, the role would come
     /// to speak of another model, or of none: so an administrator has to change the role first (as in MLflow 3.18).
-    async fn may_be_renamed(&self, name: &str, next: &str) -> Result<Standing> {
+    async fn may_be_renamed(&self, subject: &Subject) -> Result<Standing> {
+        let Subject { name, next_name: next, .. } = subject;
         let before = self.accounts.standing(name, next).await?;
         let Some(found) = before.of_role()?.filter(|_| name != next) else { return Ok(before) };
         let (OfRole { role, level, .. }, Resource { kind, id }) = (&found, &found.resource);
@@ -100,19 +117,21 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         )))
     }
 
+    /// Everybody's grants on what is no more go.
+    async fn forget(&self, gone: &Resource) -> Result<()> {
+        let said = format!("The {} '{}' was deleted, but grants on it remain.", gone.kind.as_str(), gone.id);
+        let forget = async || self.accounts.delete_grants(gone).await;
+        retry(forget).await.map_err(|failure| unsettled(&said, &failure))
+    }
+
     /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
     /// and nobody's: it is deleted again, and the answer says what happened.
     async fn grant_manage_or_undo(&self, caller: &Caller, resource: &Resource) -> Result<()> {
         let Err(failure) = retry(async || self.accounts.grant_manage(caller.id, resource).await).await else {
             return Ok(());
         };
-        let (method, target, key) = match resource.kind {
-            ResourceType::Experiment => (Method::Post, "/api/2.0/mlflow/experiments/delete", "experiment_id"),
-            _ => (Method::Delete, "/api/2.0/mlflow/registered-models/delete", "name"),
-        };
-        let mut object = Json::Object(Vec::new());
-        object.set(key, Json::Text(resource.id.clone()));
-        let undone = self.proxy.ask(method, target, Some(object), Some(&caller.username)).await;
+        let (method, target, object) = undoing(resource);
+        let undone = self.proxy.ask(method, target, object, Some(&caller.username)).await;
         let undone = undone.is_ok_and(|response| response.is_success());
         let (kind, id) = (resource.kind.as_str(), &resource.id);
         let outcome = if undone {
@@ -124,6 +143,97 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             &format!("{kind} '{id}' was created, but your MANAGE permission could not be recorded. {outcome}"),
             &failure,
         ))
+    }
+}
+
+/// What a request with an effect is about, as far as the request says so.
+struct Subject {
+    /// The name of the model.
+    name: String,
+    /// The name that it is to have.
+    next_name: String,
+    /// The resource whose grants are made or taken back.
+    resource: Option<Resource>,
+}
+
+impl Subject {
+    fn of<S>(call: &Call<S>, effect: GrantEffect) -> Result<Self> {
+        let of_type = |kind, parameter: &str| {
+            let id = call.optional(parameter)?.filter(|id| id != EVERY);
+            Ok::<_, Rejection>(id.map(|id| Resource { kind, id }))
+        };
+        let scorer = || call.optional("name")?.map(|name| call.scorer(&name)).transpose();
+        let resource = match effect {
+            GrantEffect::ScorerRegistered => scorer()?,
+            GrantEffect::ScorerDeleted if call.optional("version")?.is_some() => None,
+            GrantEffect::ScorerDeleted => scorer()?,
+            GrantEffect::Deleted(ResourceType::McpServer) => {
+                call.optional("mcp_namespace")?.map(|namespace| call.mcp_server(&namespace)).transpose()?
+            }
+            GrantEffect::Deleted(kind) => id_of(kind).map_or(Ok(None), |(_, key)| of_type(kind, key))?,
+            GrantEffect::ExperimentCreated | GrantEffect::ModelCreated | GrantEffect::Created(_) => None,
+            GrantEffect::ModelRenamed | GrantEffect::ModelDeleted => None,
+        };
+        let text = |name: &str| match &call.payload {
+            Payload::Json(_, Ok(json)) => json.field(name).and_then(Json::text),
+            _ => None,
+        };
+        let name = text("name").unwrap_or_default();
+        let next_name = text("new_name").unwrap_or(name).to_owned();
+        Ok(Self { name: name.to_owned(), next_name, resource })
+    }
+}
+
+/// Where an answer holds a resource that was made, and the key of its id, which is also that of a request to delete it.
+fn id_of(kind: ResourceType) -> Option<(&'static [&'static str], &'static str)> {
+    match kind {
+        ResourceType::GatewaySecret => Some((&["secret"], "secret_id")),
+        ResourceType::GatewayEndpoint => Some((&["endpoint"], "endpoint_id")),
+        ResourceType::GatewayModelDefinition => Some((&["model_definition"], "model_definition_id")),
+        ResourceType::McpServer => Some((&[], "name")),
+        _ => None,
+    }
+}
+
+/// The resource that the origin says it has made.
+fn made(answer: &Json, kind: ResourceType) -> Result<Resource> {
+    let id = id_of(kind).and_then(|(path, key)| answer.at(path)?.field(key)?.text());
+    let id = id.filter(|id| !id.is_empty() && *id != EVERY);
+    let id = id.ok_or_else(|| bad_upstream_response(format!("no id of a {} in the answer", kind.as_str())))?;
+    Ok(Resource { kind, id: id.to_owned() })
+}
+
+/// Returns true if a scorer was registered for the first time.
+fn is_first_version(answer: &Json) -> bool {
+    matches!(answer.field("version"), Some(Json::Number(version)) if version == "1")
+}
+
+/// The request that takes back what was made.
+fn undoing(resource: &Resource) -> (Method, String, Option<Json>) {
+    let with = |fields: &[(&str, &str)]| {
+        let mut object = Json::Object(Vec::new());
+        fields.iter().for_each(|(key, value)| object.set(key, Json::Text((*value).to_owned())));
+        Some(object)
+    };
+    let id = resource.id.as_str();
+    let gateway = |family: &str| format!("/api/3.0/mlflow/gateway/{family}/delete");
+    match resource.kind {
+        ResourceType::Experiment => {
+            (Method::Post, "/api/2.0/mlflow/experiments/delete".to_owned(), with(&[("experiment_id", id)]))
+        }
+        ResourceType::GatewaySecret => (Method::Delete, gateway("secrets"), with(&[("secret_id", id)])),
+        ResourceType::GatewayEndpoint => (Method::Delete, gateway("endpoints"), with(&[("endpoint_id", id)])),
+        ResourceType::GatewayModelDefinition => {
+            (Method::Delete, gateway("model-definitions"), with(&[("model_definition_id", id)]))
+        }
+        ResourceType::McpServer => (Method::Delete, format!("/api/3.0/mlflow/mcp-servers/{}", encode(id)), None),
+        ResourceType::Scorer => {
+            let (experiment, name) = id.split_once('/').unwrap_or_default();
+            let name = percent_decode(name, false).unwrap_or_default();
+            let fields = with(&[("experiment_id", experiment), ("name", &name)]);
+            (Method::Delete, "/api/3.0/mlflow/scorers/delete".to_owned(), fields)
+        }
+        _ => (Method::Delete, "/api/2.0/mlflow/registered-models/delete".to_owned(), with(&[("name", id)])),
     }
 }
 

@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use futures_util::future::try_join_all;
 
+use super::embedded::to_see_scorer;
 use super::page_token::{Binding, Cursor, Position, RowKey, offset_in, offset_token, row_key};
 use super::{Answered, Responder, rows};
 use crate::accounts::Database;
@@ -23,8 +24,9 @@ use crate::error::{Rejection, Result};
 use crate::http::{Body, Headers, Response};
 use crate::json::{Json, Limits, Wanted};
 use crate::mlflow::prompt::is_prompt;
+use crate::owners::gateway::scorer_of;
 use crate::request::{Call, Payload};
-use crate::routes::{ChildKind, ListResponse, RowKind};
+use crate::routes::{ChildKind, Embedding, ListResponse, RowKind};
 use crate::upstream::{Origin, bad_upstream_response};
 
 /// Answers of the origin that make one of ours, at most; those that were too long are not counted.
@@ -83,7 +85,11 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                     .ok_or_else(|| bad_upstream_response("a page token that cannot be made"))?,
             ),
         };
-        let text = rows::write_page(listing.rows, &page.rows, token.as_deref());
+        let write = match listing.of {
+            RowKind::McpServer | RowKind::McpEndpoint => rows::write_whole_page, // pydantic leaves nothing out
+            _ => rows::write_page,
+        };
+        let text = write(listing.rows, &page.rows, token.as_deref());
         let headers = search.headers.unwrap_or_default();
         Ok(permit.release(Response { status: 200, headers, body: Body::Bytes(text.into_bytes()) }))
     }
@@ -117,6 +123,8 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
 struct Named {
     id: String,
     is_prompt: bool,
+    /// Its experiment and the scorer, if it is a version of one.
+    scorer: Option<(Resource, Resource)>,
 }
 
 /// The requirements to see a row that says itself whose it is. A model of the name `*` is for administrators.
@@ -133,6 +141,17 @@ fn to_see(row: &Named, of: RowKind) -> Result<Vec<Required>> {
         }
         RowKind::Experiment => vec![Required::on(Capability::Read, &experiment()?)],
         RowKind::Child(_) => Vec::new(), // the origin is asked for those
+        RowKind::Id(_) | RowKind::McpServer | RowKind::McpEndpoint if row.id == EVERY => Vec::new(),
+        RowKind::Id(kind) => vec![Required::on(Capability::Read, &Resource { kind, id: row.id.clone() })],
+        RowKind::McpServer | RowKind::McpEndpoint => {
+            let server = Resource { kind: ResourceType::McpServer, id: row.id.clone() };
+            vec![Required::on(Capability::Read, &server)]
+        }
+        RowKind::Scorer => {
+            let (experiment, scorer) =
+                row.scorer.as_ref().ok_or_else(|| bad_upstream_response("a scorer that does not say whose it is"))?;
+            to_see_scorer(experiment, scorer)
+        }
     })
 }
 
@@ -174,6 +193,8 @@ struct Row {
     range: Range<usize>,
     key: RowKey,
     is_readable: bool,
+    /// The row without what it holds of other things that may not be seen, if it can hold any.
+    rewritten: Option<String>,
 }
 
 impl Rows {
@@ -262,6 +283,7 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
             let wanted = *wanted.get_or_insert(whole);
             for (index, row) in rows.wanted().filter(|(_, row)| row.is_readable) {
                 let text = rows.text.get(row.range.clone()).unwrap_or_default().trim_end();
+                let text = row.rewritten.as_deref().unwrap_or(text);
                 if self.listing.is_paged && kept.is_full(wanted, text.len()) {
                     let (shown, size) = (shown + kept.count(), u64::try_from(wanted).unwrap_or(0));
                     kept.next = Some(Position { shown, size, next: Some(row.key), cursor: rows.place(index) });
@@ -355,10 +377,24 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
         Ok(Cursor { token: Some(offset_token(behind)), skip: 0 })
     }
 
+    /// Writes the readable rows anew, without what they hold of things that may not be seen.
+    async fn rewrite(&self, text: &str, rows: &mut [Row], embedding: Embedding) -> Result<()> {
+        let mut readable: Vec<&mut Row> = rows.iter_mut().filter(|row| row.is_readable).collect();
+        let object = |row: &&mut Row| Json::parse(text.get(row.range.clone()).unwrap_or_default().as_bytes());
+        let objects: std::result::Result<Vec<Json>, _> = readable.iter().map(object).collect();
+        let mut objects = objects.map_err(|error| bad_upstream_response(format!("a row that is not JSON: {error}")))?;
+        let mut all: Vec<&mut Json> = objects.iter_mut().collect();
+        self.stage.redact_all(&mut all, self.caller, embedding).await?;
+        for (row, object) in readable.iter_mut().zip(&objects) {
+            row.rewritten = Some(object.compact());
+        }
+        Ok(())
+    }
+
     async fn read(&mut self, bytes: Vec<u8>, from: &Cursor) -> Result<Rows> {
         let ListResponse { rows: list, id, .. } = self.listing;
         let text = String::from_utf8(bytes).map_err(|_| bad_upstream_response("a search answered with no UTF-8"))?;
-        let wanted = Wanted::Fields(&[list, id, "version", "next_page_token", "tags", "key", "value"]);
+        let wanted = Wanted::Fields(&[list, id, "version", "next_page_token", "tags", "key", "value", "scorer_name"]);
         let page = Json::read(text.as_bytes(), wanted, Limits::NONE);
         let page = page.map_err(|error| bad_upstream_response(format!("not JSON: {error}")))?;
         let ids = ids_of(&page, self.listing)?;
@@ -372,13 +408,28 @@ impl<D: Database, O: Origin> Search<'_, '_, D, O> {
         let (named, keys): (Vec<Named>, Vec<RowKey>) = ids.into_iter().unzip();
         let readable = self.stage.readable(&named, self.caller, self.listing.of).await?;
         let rows = ranges.into_iter().zip(keys).zip(readable);
-        let rows = rows.map(|((range, key), is_readable)| Row { range, key, is_readable }).collect();
+        let mut rows: Vec<Row> =
+            rows.map(|((range, key), is_readable)| Row { range, key, is_readable, rewritten: None }).collect();
+        if let Some(embedding) = embedding_of(self.listing.of) {
+            self.rewrite(&text, &mut rows, embedding).await?;
+        }
         let token = page.get("next_page_token").and_then(Json::text).filter(|token| !token.is_empty());
         // rows that come more easily may be asked for in greater numbers again
         if self.most < STEP && !matches!(self.listing.of, RowKind::Child(_)) && text.len() < LONGEST_PAGE / 8 {
             self.most = self.most.saturating_mul(4);
         }
         Ok(Rows { start: from.clone(), rows, token: token.map(str::to_owned).filter(|_| self.listing.is_paged), text })
+    }
+}
+
+/// The object that a row is, if it holds something of other resources.
+fn embedding_of(row: RowKind) -> Option<Embedding> {
+    match row {
+        RowKind::Id(ResourceType::GatewayEndpoint) => Some(Embedding::GatewayEndpoint),
+        RowKind::Id(ResourceType::GatewayModelDefinition) => Some(Embedding::ModelDefinition),
+        RowKind::McpServer => Some(Embedding::McpServer),
+        RowKind::Id(_) | RowKind::Scorer | RowKind::McpEndpoint | RowKind::Child(_) => None,
+        RowKind::Experiment | RowKind::RegisteredModel | RowKind::ModelVersion => None,
     }
 }
 
@@ -413,7 +464,7 @@ fn ids_of(page: &Json, listing: ListResponse) -> Result<Vec<(Named, RowKey)>> {
                 id.ok_or_else(|| bad_upstream_response(format!("a row of {} without {}", listing.rows, listing.id)))?;
             let version = row.get("version").and_then(text).unwrap_or_default();
             let key = row_key(&[&id, &version]);
-            Ok((Named { id, is_prompt: is_prompt(row) }, key))
+            Ok((Named { id, is_prompt: is_prompt(row), scorer: scorer_of(row) }, key))
         })
         .collect()
 }

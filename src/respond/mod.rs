@@ -2,11 +2,13 @@
 
 pub mod by_response;
 pub mod effects;
+pub mod embedded;
 pub mod filter;
 pub mod graphql;
 pub mod page_token;
 pub mod restrict;
 mod rows;
+pub mod server_info;
 pub mod static_files;
 
 use crate::accounts::{Accounts, Database};
@@ -47,10 +49,12 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     pub async fn public(&self, mut call: Call<O::Stream>) -> Answered<O::Stream> {
         let question = Question { requirement: Requirement::Public, reads: call.reads(), administers: false };
         let permit = authz::decide(&question, None, &Grants::default(), self.config.policy())?;
-        let is_kept = call.row.is_some_and(|route| route.answer == Answer::CachePublic);
-        let answer = match is_kept {
-            true => self.static_file(&permit, &mut call).await?,
-            false => self.proxy.forward(&permit, &mut call).await?,
+        let answer = if call.row.is_some_and(|route| route.answer == Answer::CachePublic) {
+            self.static_file(&permit, &mut call).await?
+        } else if call.row.is_some_and(|route| route.answer == Answer::ServerInfo) {
+            self.server_info(&permit, &mut call).await?
+        } else {
+            self.proxy.forward(&permit, &mut call).await?
         };
         Ok(permit.release(answer))
     }
@@ -74,7 +78,16 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 let permit = self.authorizer.permit(route, &call, asker).await?;
                 Ok(permit.release(Response::new(200, "application/json", nothing)))
             }
+            Answer::Redact(path, embedding) => {
+                let permit = self.authorizer.permit(route, &call, asker).await?;
+                self.redact(permit, call, caller, path, embedding).await
+            }
+            Answer::UsableModels => {
+                let permit = self.authorizer.permit(route, &call, asker).await?;
+                self.usable_models(permit, call, caller).await
+            }
             Answer::AsIs | Answer::CachePublic | Answer::Local(_) => self.decided_by_request(route, call, asker).await,
+            Answer::ServerInfo => self.decided_by_request(route, call, asker).await,
             Answer::Effect(_) | Answer::RememberParent(..) => self.decided_by_request(route, call, asker).await,
         }
     }
@@ -92,7 +105,12 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             Answer::Local(endpoint) => admin::serve(self.admin, permit, endpoint, &call, caller).await,
             Answer::Effect(effect) => self.effect(permit, call, caller, effect).await,
             Answer::RememberParent(part, object) => self.remember_parent(permit, call, part, object).await,
+            Answer::ServerInfo => {
+                let answer = self.server_info(&permit, &mut call).await?;
+                Ok(permit.release(answer))
+            }
             Answer::AsIs | Answer::CachePublic => self.as_it_is(permit, &mut call).await,
+            Answer::Redact(..) | Answer::UsableModels => self.as_it_is(permit, &mut call).await,
             Answer::FilterRows(_) | Answer::EmptyUnlessAdmin(_) => self.as_it_is(permit, &mut call).await,
             Answer::ByResponse(_) | Answer::RestrictIds | Answer::GraphQl => self.as_it_is(permit, &mut call).await,
         }

@@ -74,6 +74,12 @@ pub fn write_page(key: &str, rows: &[String], token: Option<&str>) -> String {
     if parts.is_empty() { "{}".to_owned() } else { format!("{{{}\n}}", parts.join(",")) }
 }
 
+/// Writes a page in which nothing is left out, as MLflow's newer lists are.
+pub fn write_whole_page(key: &str, rows: &[String], token: Option<&str>) -> String {
+    let token = token.map_or("null".to_owned(), |token| format!("\"{token}\""));
+    format!("{{\"{key}\":[{}],\"next_page_token\":{token}}}", rows.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,6 +56,7 @@ impl Route {
             Answer::Local(_) => self.method != Method::Get,
             Answer::AsIs | Answer::CachePublic | Answer::ByResponse(_) | Answer::RememberParent(..) => false,
             Answer::FilterRows(_) | Answer::RestrictIds | Answer::EmptyUnlessAdmin(_) | Answer::GraphQl => false,
+            Answer::Redact(..) | Answer::UsableModels | Answer::ServerInfo => false,
         }
     }
 
@@ -66,6 +67,7 @@ impl Route {
             Answer::ByResponse(_) | Answer::RememberParent(..) => matches!(self.requires, Requires::All(_)),
             Answer::CachePublic | Answer::Effect(_) | Answer::Local(_) | Answer::FilterRows(_) => false,
             Answer::RestrictIds | Answer::EmptyUnlessAdmin(_) | Answer::GraphQl => false,
+            Answer::Redact(..) | Answer::UsableModels | Answer::ServerInfo => false,
         };
         match self.requires {
             Requires::All(_) | Requires::Authenticated => leaves_as_it_is,
@@ -81,7 +83,7 @@ impl Route {
             claims.iter().all(|claim| match claim {
                 Access::Read(_) => true,
                 Access::NotDenied(_) => self.method == Method::Get || is_search, // to make something needs no more
-                Access::Update(_) | Access::Delete(_) | Access::Manage(_) => false,
+                Access::Use(_) | Access::Update(_) | Access::Delete(_) | Access::Manage(_) => false,
             })
         };
         match self.requires {
@@ -99,6 +101,7 @@ impl Route {
         match self.answer {
             Answer::ByResponse(_) | Answer::RememberParent(..) | Answer::GraphQl => true,
             Answer::FilterRows(_) | Answer::Effect(_) => true,
+            Answer::Redact(..) | Answer::UsableModels | Answer::ServerInfo => true,
             Answer::AsIs | Answer::CachePublic | Answer::EmptyUnlessAdmin(_) | Answer::RestrictIds => false,
             Answer::Local(_) => false,
         }
@@ -120,6 +123,7 @@ impl Route {
             Answer::AsIs | Answer::CachePublic | Answer::ByResponse(_) | Answer::RememberParent(..) => None,
             Answer::FilterRows(_) | Answer::RestrictIds | Answer::EmptyUnlessAdmin(_) => None,
             Answer::Effect(_) | Answer::GraphQl => None,
+            Answer::Redact(..) | Answer::UsableModels | Answer::ServerInfo => None,
         }
     }
 }
@@ -179,6 +183,8 @@ pub enum Body {
 pub enum Access {
     /// To see it.
     Read(&'static Field),
+    /// To call it.
+    Use(&'static Field),
     /// To change it.
     Update(&'static Field),
     /// To remove it.
@@ -194,6 +200,7 @@ impl Access {
     pub fn parts(self) -> (Capability, &'static Field) {
         match self {
             Self::Read(field) => (Capability::Read, field),
+            Self::Use(field) => (Capability::Use, field),
             Self::Update(field) => (Capability::Update, field),
             Self::Delete(field) => (Capability::Delete, field),
             Self::Manage(field) => (Capability::Manage, field),
@@ -248,6 +255,28 @@ pub enum ValueKind {
     NextModelName,
     /// Something of the AI gateway, for administrators.
     Gateway,
+    /// A review queue, for what not everybody may do who has the level for it.
+    Queue(QueueRule),
+    /// The id of a resource of this type, which has grants of its own.
+    Id(ResourceType),
+    /// The name of an endpoint of the AI gateway, whose id only the origin knows.
+    EndpointName,
+    /// The same, with what Gemini's clients put behind it (`name:generateContent`).
+    GeminiCall,
+    /// A guardrail, for the scorer that it asks: that may be seen, and its versions are forbidden to nobody.
+    Guardrail,
+    /// The name of a scorer, beside `experiment_id`.
+    Scorer,
+    /// The same, unless the request names a version of it.
+    WholeScorer,
+    /// The same, for its versions.
+    ScorerVersions,
+    /// The namespace of an MCP server, beside its slug (`mcp_slug`).
+    McpServer,
+    /// The same, for the versions of the server.
+    McpVersions,
+    /// The name of an MCP server that is made.
+    NewMcpServer,
     /// A path in the proxied artifact store, whose first segment is an experiment id.
     ArtifactPath,
     /// A URI that points into an experiment, at a model or at a prompt.
@@ -258,6 +287,19 @@ pub enum ValueKind {
     ArtifactLocation,
     /// The id beside `resource_type` in the grant API of MLflow 3.13 and later.
     Granted,
+}
+
+/// The ones who may do something with a review queue, of those who have the level. Whoever manages it may do all but the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueRule {
+    /// To open it: its reviewers, and its owner who may change it.
+    Open,
+    /// To change it: its owner, but not to give it to another.
+    Change,
+    /// To delete it or take items out of it: its owner, if it is not the list of one reviewer.
+    Prune,
+    /// To review: its reviewers.
+    Review,
 }
 
 /// A kind of thing that belongs to an experiment. The room `owners` knows how to ask for it.
@@ -325,6 +367,29 @@ pub enum Answer {
     GraphQl,
     /// Given here.
     Local(Endpoint),
+    /// The objects under this path (`[]` is each item of a list) lose what they hold of things that the caller may not see.
+    Redact(&'static [&'static str], Embedding),
+    /// Of the models of the AI gateway only those that the caller may use.
+    UsableModels,
+    /// That of MLflow, which says in any case that there are no workspaces.
+    ServerInfo,
+}
+
+/// An object of an answer that holds something of other resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Embedding {
+    /// An endpoint of the AI gateway: its model definitions, and their secrets.
+    GatewayEndpoint,
+    /// A model definition in an endpoint, and its secret.
+    ModelMapping,
+    /// A model definition: its secret.
+    ModelDefinition,
+    /// A guardrail of an endpoint: its scorer.
+    GuardrailConfig,
+    /// How secrets are encrypted, which is for administrators.
+    SecretsConfig,
+    /// An MCP server: its versions; and what the caller may do is added.
+    McpServer,
 }
 
 /// Which list of an answer holds what.
@@ -351,6 +416,14 @@ pub enum RowKind {
     ModelVersion,
     /// Something that does not say to which experiments it belongs.
     Child(ChildKind),
+    /// A resource of this type, which has grants of its own.
+    Id(ResourceType),
+    /// A version of a scorer, which stands under its experiment and its name.
+    Scorer,
+    /// An MCP server, to which is added what the caller may do.
+    McpServer,
+    /// A way to reach an MCP server, under the name of that.
+    McpEndpoint,
 }
 
 /// A change of grants that follows from an answer of the origin.
@@ -364,6 +437,14 @@ pub enum GrantEffect {
     ModelRenamed,
     /// Everybody's grants on it go.
     ModelDeleted,
+    /// The creator gets MANAGE; a resource of this type was made, whose id the answer tells.
+    Created(ResourceType),
+    /// Everybody's grants on it go.
+    Deleted(ResourceType),
+    /// The creator gets MANAGE if it is the first version.
+    ScorerRegistered,
+    /// Everybody's grants on it go, unless only a version was deleted.
+    ScorerDeleted,
 }
 
 /// The endpoints that are answered here.
@@ -432,15 +513,15 @@ impl Endpoint {
 
 /// The words of the table: `use super::words::*` in each family.
 mod words {
-    pub(super) use super::Access::{Delete, Manage, NotDenied, Read, Update};
+    pub(super) use super::Access::{Delete, Manage, NotDenied, Read, Update, Use};
     pub(super) use super::Answer::{AsIs, ByResponse, CachePublic, Effect, EmptyUnlessAdmin, FilterRows, Local};
-    pub(super) use super::Answer::{RememberParent, RestrictIds};
+    pub(super) use super::Answer::{Redact, RememberParent, RestrictIds, ServerInfo, UsableModels};
     pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
     pub(super) use super::Place::{Anywhere, EachNamed, OfRole, OfUser};
     pub(super) use super::Requires::{Administrator, All, Authenticated, InWorkspace, Oneself, Public};
     pub(super) use super::{
-        Answer, Body, Cardinality, ChildKind, Endpoint, Field, GrantEffect, ListResponse, Requires, Route, RowKind,
-        ValueKind,
+        Answer, Body, Cardinality, ChildKind, Embedding, Endpoint, Field, GrantEffect, ListResponse, QueueRule,
+        Requires, Route, RowKind, ValueKind,
     };
     pub(super) use crate::authz::ResourceType;
     pub(super) use crate::authz::workspace::Standing::{Manager, Member};

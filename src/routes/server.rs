@@ -52,8 +52,8 @@ pub const ROWS: &[Route] = &[
     patch ("{api}/3.0/mlflow/scorers/permissions/update", Administrator,            Stream,  AsIs),
     delete("{api}/3.0/mlflow/scorers/permissions/delete", Administrator,            Stream,  AsIs),
 
-    get   ("{api}/3.0/mlflow/server-info",                Public,                            AsIs),
-    get   ("/server-info",                                Authenticated,                     AsIs), // MLflow 3.9
+    get   ("{api}/3.0/mlflow/server-info",                Public,                            ServerInfo),
+    get   ("/server-info",                                Authenticated,                     ServerInfo), // MLflow 3.9
     get   ("{api}/3.0/mlflow/ui-telemetry",               Authenticated,                     AsIs),
     post  ("{api}/3.0/mlflow/ui-telemetry",               Authenticated,            Stream,  AsIs),
     // a typing error in MLflow's registration of search-datasets: no handler behind it

@@ -64,7 +64,7 @@ fn the_matrix_under_version_control_is_what_the_gate_does() {
         let _ = write!(table, "{level:<16}");
     }
     for row in TABLE.iter().copied().flatten() {
-        let _ = write!(table, "\n{:<7}{:<70}", row.method.as_str(), row.path);
+        let _ = write!(table, "\n{:<7}{:<70}", row.method.as_str(), format!("{} ", row.path));
         let world = World::with(&[("DEFAULT_PERMISSION", "NO_PERMISSIONS")]);
         world.add_users();
         let _ = write!(table, "{:<8}{:<8}", outcome(&world, "", row), outcome(&world, ADMIN, row));
@@ -74,6 +74,11 @@ fn the_matrix_under_version_control_is_what_the_gate_does() {
             if level != "-" {
                 world.grant(2, "experiment", "1", level);
                 world.grant(2, "registered_model", "m", level);
+                world.grant(2, "scorer", "1/s", level);
+                world.grant(2, "mcp_server", "com.example/server", level);
+                for kind in ["gateway_secret", "gateway_model_definition", "gateway_endpoint"] {
+                    world.grant(2, kind, "x-1", level);
+                }
             }
             let _ = write!(table, "{:<16}", outcome(&world, ALICE, row));
         }

@@ -12,6 +12,7 @@ mod differences;
 mod differential;
 mod docs;
 mod effects;
+mod families;
 mod faults;
 mod fold;
 mod interleavings;

@@ -145,20 +145,30 @@ fn cve_2026_33866_files_of_a_logged_model() {
 #[test]
 fn cve_2026_3198_gateway_secrets_and_endpoints() {
     let world = closed();
-    for (method, path) in [
-        ("GET", "{api}/3.0/mlflow/gateway/secrets/get?secret_id=s"),
-        ("POST", "{api}/3.0/mlflow/gateway/secrets/create"),
-        ("GET", "{api}/3.0/mlflow/gateway/endpoints/get?endpoint_id=e"),
-        ("GET", "{api}/3.0/mlflow/gateway/budgets/list"),
-        ("POST", "/gateway/openai/v1/chat/completions"),
-        ("POST", "/gateway/mine/mlflow/invocations"),
-        ("POST", "{api}/2.0/mlflow/gateway-proxy"),
+    for (method, path, body) in [
+        ("GET", "{api}/3.0/mlflow/gateway/secrets/get?secret_id=s", ""),
+        ("POST", "{api}/3.0/mlflow/gateway/secrets/update", r#"{"secret_id":"s"}"#),
+        ("DELETE", "{api}/3.0/mlflow/gateway/secrets/delete", r#"{"secret_id":"s"}"#),
+        ("POST", "{api}/3.0/mlflow/gateway/model-definitions/create", r#"{"name":"d","secret_id":"s"}"#),
+        ("GET", "{api}/3.0/mlflow/gateway/endpoints/get?endpoint_id=e", ""),
+        ("POST", "{api}/3.0/mlflow/gateway/budgets/create", "{}"),
+        ("POST", "/gateway/openai/v1/chat/completions", r#"{"model":"mine"}"#),
+        ("POST", "/gateway/mine/mlflow/invocations", "{}"),
+        ("POST", "{api}/2.0/mlflow/gateway-proxy", "{}"),
     ] {
-        shut(&world, method, path, "{}");
+        shut(&world, method, path, body);
     }
-    for list in ["secrets", "endpoints", "model-definitions"] {
-        concealed(&world, &format!("{{api}}/3.0/mlflow/gateway/{list}/list"), "{}");
+    for (list, key, id) in [
+        ("secrets", "secrets", "secret_id"),
+        ("endpoints", "endpoints", "endpoint_id"),
+        ("model-definitions", "model_definitions", "model_definition_id"),
+    ] {
+        let rows = format!(r#"{{"{key}":[{{"{id}":"x","name":"hidden"}}]}}"#);
+        *world.mlflow.script.borrow_mut() = Some(Box::new(move |_| Some(Ok((200, rows.clone())))));
+        assert_eq!(world.get(ALICE, &format!("/api/3.0/mlflow/gateway/{list}/list")).body, "{}");
     }
+    *world.mlflow.script.borrow_mut() = None;
+    world.mlflow.seen.borrow_mut().clear();
     concealed(&world, "{api}/2.0/mlflow/gateway-proxy?gateway_path=x", r#"{"endpoints":[]}"#);
 }
 

@@ -284,6 +284,40 @@ impl Mlflow {
                 .strip_prefix('e')
                 .map_or_else(not_found, |n| (200, format!(r#"{{"experiment":{{"experiment_id":"{n}"}}}}"#)));
         }
+        if path.ends_with("/gateway/endpoints/get") {
+            // the endpoint `named` has the id x-1, and any other its own name
+            return match argument("name").or(argument("endpoint_id")).as_deref() {
+                Some("named" | "x-1") => (200, r#"{"endpoint":{"endpoint_id":"x-1","name":"named"}}"#.into()),
+                Some("missing") | None => not_found(),
+                Some(name) => (200, format!(r#"{{"endpoint":{{"endpoint_id":"e-{name}","name":"{name}"}}}}"#)),
+            };
+        }
+        if path.ends_with("/gateway/guardrails/get") {
+            let scorer = r#"{"experiment_id":1,"scorer_name":"s","scorer_version":1}"#;
+            return (200, format!(r#"{{"guardrail":{{"guardrail_id":"g-1","scorer":{scorer}}}}}"#));
+        }
+        if path.starts_with("/gateway/") && path.ends_with("/models") {
+            return (200, r#"{"object":"list","data":[{"id":"named"},{"id":"other"}]}"#.into());
+        }
+        if path.ends_with("/gateway/endpoints/list") {
+            let row = |id: &str, name: &str| format!(r#"{{"endpoint_id":"{id}","name":"{name}"}}"#);
+            return (200, format!(r#"{{"endpoints":[{},{}]}}"#, row("x-1", "named"), row("e-other", "other")));
+        }
+        for (family, object, id) in [
+            ("secrets", "secret", "secret_id"),
+            ("model-definitions", "model_definition", "model_definition_id"),
+            ("endpoints", "endpoint", "endpoint_id"),
+        ] {
+            if path.ends_with(&format!("/gateway/{family}/create")) {
+                return (200, format!(r#"{{"{object}":{{"{id}":"x-9"}}}}"#));
+            }
+        }
+        if path.ends_with("/scorers/register") {
+            return (200, r#"{"version":1,"experiment_id":"1","name":"s"}"#.into());
+        }
+        if path.ends_with("/mcp-servers") && seen.method == Method::Post {
+            return (200, format!(r#"{{"name":"{}"}}"#, field("name").unwrap_or_default()));
+        }
         if path.ends_with("/experiments/create") {
             return (200, r#"{"experiment_id":"7"}"#.into());
         }

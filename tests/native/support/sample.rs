@@ -22,6 +22,11 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
         ("{*artifact_path}", "1/r1/artifacts/a.txt"),
         ("{*path}", "x.js"),
         ("{*rest}", "x/y"),
+        ("{endpoint_name}", "named"),
+        ("{gemini_call}", "named:generateContent"),
+        ("{mcp_namespace}", "com.example"),
+        ("{mcp_slug}", "server"),
+        ("{*", "{"),
     ] {
         path = path.replace(pattern, value);
     }
@@ -70,7 +75,8 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
         }
     }
     let in_query = row.method == Method::Get || row.body == routes::Body::Stream;
-    let named_by_path = ["1/r1", "m-1", "tr-1", "d-1", "iss-1", "job-1"].iter().any(|id| path.contains(id));
+    let named_by_path =
+        ["1/r1", "m-1", "tr-1", "d-1", "iss-1", "job-1", "/named", "com.example"].iter().any(|id| path.contains(id));
     let target = if in_query && !named_by_path { format!("{path}?{}", query.join("&")) } else { path };
     (target, serde_json::Value::Object(body).to_string())
 }
@@ -90,6 +96,14 @@ fn value(names: ValueKind, experiment: &str) -> Option<String> {
         ValueKind::Source => format!("mlflow-artifacts:/{n}/r{n}/artifacts/model"),
         ValueKind::ArtifactLocation | ValueKind::AssessmentId | ValueKind::Gateway => return None,
         ValueKind::Every(_) => return None,
+        ValueKind::Id(_) => format!("x-{n}"),
+        ValueKind::Queue(_) => format!("rq-{n}"),
+        ValueKind::EndpointName => "named".to_owned(),
+        ValueKind::GeminiCall => "named:generateContent".to_owned(),
+        ValueKind::Guardrail => "g-1".to_owned(),
+        ValueKind::Scorer | ValueKind::WholeScorer | ValueKind::ScorerVersions => "s".to_owned(),
+        ValueKind::McpServer | ValueKind::McpVersions => "com.example".to_owned(),
+        ValueKind::NewMcpServer => "com.example/new".to_owned(),
     };
     Some(text)
 }
