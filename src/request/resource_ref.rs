@@ -179,8 +179,11 @@ impl<S> Call<S> {
                 }));
             }
             ValueKind::NewMcpServer => ResourceRef::Known(mcp_server_of(&value)?),
-            ValueKind::Gateway if is_configuration_without_gateway(&value) => return Ok(None),
-            ValueKind::Gateway => ResourceRef::Nothing("the gateway is for administrators".to_owned()),
+            ValueKind::Optimizer => match optimizer_endpoint(&value) {
+                Some(Some(endpoint)) => ResourceRef::EndpointByName(endpoint),
+                Some(None) => return Ok(None),
+                None => ResourceRef::Nothing("a model of the gateway in an unknown place".to_owned()),
+            },
             // a DELETE, which removes a whole folder, is the one that needs MANAGE
             ValueKind::ArtifactPath => return in_store(capability, &value).map(Some),
             ValueKind::Source => return self.source(capability, value),
@@ -306,8 +309,9 @@ pub fn check_model_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The optimizer's configuration is JSON in a string; a model of the gateway is named `gateway:…` in it.
-fn is_configuration_without_gateway(text: &str) -> bool {
+/// The endpoint of the gateway that an optimizer's configuration calls, which is JSON in a string: `gateway:/name` as the
+/// reflection model. `None` if the gateway is mentioned in any other way, or the text cannot be read.
+fn optimizer_endpoint(text: &str) -> Option<Option<String>> {
     fn mentions(json: &Json) -> bool {
         match json {
             Json::Text(text) => text.to_ascii_lowercase().contains("gateway"),
@@ -316,7 +320,17 @@ fn is_configuration_without_gateway(text: &str) -> bool {
             _ => false,
         }
     }
-    matches!(Json::parse(text.as_bytes()), Ok(json @ Json::Object(_)) if !mentions(&json))
+    let Ok(Json::Object(entries)) = Json::parse(text.as_bytes()) else { return None };
+    let mut mentioning = entries.iter().filter(|(_, value)| mentions(value));
+    match (mentioning.next(), mentioning.next()) {
+        (None, _) => Some(None),
+        (Some((key, Json::Text(model))), None) if key == "reflection_model" => {
+            let is_plain = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+            let name = model.strip_prefix("gateway:/").filter(|name| !name.is_empty()).filter(is_plain)?;
+            Some(Some(name.to_owned()))
+        }
+        _ => None,
+    }
 }
 
 /// Finds the owner of a path in the proxied artifact store: the experiment that it begins with (MLflow 3.17 puts those

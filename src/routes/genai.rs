@@ -37,7 +37,7 @@ const JOB: &Field = &field(ValueKind::Child(ChildKind::PromptOptimizationJob), C
 const OF_JOB: Answer = ByResponse(&["job", "experiment_id"]);
 const JOB_DATASET: &Field = &field(ValueKind::Child(ChildKind::Dataset), Cardinality::Optional, &["config.dataset_id"]);
 const JOB_PROMPT: &Field = &field(ValueKind::Source, Cardinality::Optional, &["source_prompt_uri"]);
-const JOB_OPTIMIZER: &Field = &field(ValueKind::Gateway, Cardinality::Optional, &["config.optimizer_config_json"]);
+const JOB_OPTIMIZER: &Field = &field(ValueKind::Optimizer, Cardinality::Optional, &["config.optimizer_config_json"]);
 
 const fn queue(rule: QueueRule) -> Field {
     field(ValueKind::Queue(rule), Cardinality::One, &["queue_id"])
@@ -80,7 +80,7 @@ pub const ROWS: &[Route] = &[
     post  ("{api}/3.0/mlflow/review-queues/items/set-status",           All(&[Update(TO_REVIEW)]),                    Json,    AsIs),
     post  ("{api}/3.0/mlflow/review-queues/items/remove",               All(&[Update(TO_PRUNE)]),                     Json,    AsIs),
 
-    post  ("{api}/3.0/mlflow/prompt-optimization/jobs",                 All(&[Update(EXPERIMENT), Read(JOB_DATASET), Read(JOB_PROMPT), Read(JOB_OPTIMIZER)]), Json,    AsIs),
+    post  ("{api}/3.0/mlflow/prompt-optimization/jobs",                 All(&[Update(EXPERIMENT), Read(JOB_DATASET), Read(JOB_PROMPT), Use(JOB_OPTIMIZER)]), Json,    AsIs),
     get   ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),                              AsIs),
     post  ("{api}/3.0/mlflow/prompt-optimization/jobs/search",          All(&[Read(EXPERIMENT)]),                     Json,    AsIs),
     get   ("{api}/3.0/mlflow/prompt-optimization/jobs/{job_id}",        All(&[Read(JOB)]),                                     OF_JOB),

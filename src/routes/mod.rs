@@ -253,8 +253,8 @@ pub enum ValueKind {
     NewModelName,
     /// The name that a model or prompt is to have.
     NextModelName,
-    /// Something of the AI gateway, for administrators.
-    Gateway,
+    /// The configuration of an optimizer, which may call an endpoint of the AI gateway.
+    Optimizer,
     /// A review queue, for what not everybody may do who has the level for it.
     Queue(QueueRule),
     /// The id of a resource of this type, which has grants of its own.

@@ -357,6 +357,29 @@ fn the_model_that_is_called_is_the_one_that_was_decided_on() {
 }
 
 #[test]
+fn an_optimizer_calls_an_endpoint_that_may_be_used() {
+    let start = |world: &World, config: serde_json::Value| {
+        let body = json!({"experiment_id": "1", "config": {"optimizer_config_json": config.to_string()}});
+        alice(world, &format!("POST /api/3.0/mlflow/prompt-optimization/jobs {body}"))
+    };
+    let world = with(&[("experiment", "1", "EDIT"), ("gateway_endpoint", "x-1", "USE")]);
+    for config in [json!({}), json!({"reflection_model": "openai:/x"}), json!({"reflection_model": "gateway:/named"})] {
+        assert_eq!(start(&world, config.clone()).status, 200, "{config}");
+    }
+    world.mlflow.seen.borrow_mut().clear();
+    for config in [
+        json!({"reflection_model": "gateway:/other"}),
+        json!({"reflection_model": "gateway:/named", "task_model": "gateway:/named"}),
+        json!({"reflection_model": "gateway://named"}),
+        json!({"reflection_model": "Gateway:/named"}),
+        json!({"reflectionModel": "gateway:/named"}),
+        json!(["gateway:/named"]),
+    ] {
+        refused(&world, &start(&world, config), 403);
+    }
+}
+
+#[test]
 fn the_list_of_models_has_those_that_may_be_used() {
     for (grants, expected) in [
         (&[("gateway_endpoint", "x-1", "USE"), ("gateway_endpoint", "e-other", "READ")][..], vec!["named"]),

@@ -94,7 +94,7 @@ fn value(names: ValueKind, experiment: &str) -> Option<String> {
         ValueKind::TraceTag | ValueKind::ModelTag => "a tag".to_owned(),
         ValueKind::ArtifactPath => format!("{n}/r{n}/artifacts"),
         ValueKind::Source => format!("mlflow-artifacts:/{n}/r{n}/artifacts/model"),
-        ValueKind::ArtifactLocation | ValueKind::AssessmentId | ValueKind::Gateway => return None,
+        ValueKind::ArtifactLocation | ValueKind::AssessmentId | ValueKind::Optimizer => return None,
         ValueKind::Every(_) => return None,
         ValueKind::Id(_) => format!("x-{n}"),
         ValueKind::Queue(_) => format!("rq-{n}"),
