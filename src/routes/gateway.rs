@@ -4,9 +4,11 @@
 //! READ shows what there is; to call an endpoint, or to build on a secret or a definition, takes USE. Answers lose what they
 //! hold of definitions, secrets and scorers that are denied. Guardrails are made by administrators, budgets too.
 //!
-//! Two things are stricter than in MLflow. An endpoint that is to write into an experiment takes EDIT on that: MLflow asks
-//! only that nobody has denied it. And the first version of an MCP server that does not exist yet does not make the server:
-//! who may not change every server makes that first.
+//! Some things are stricter than in MLflow. An endpoint that is to write into an experiment takes EDIT on that, where MLflow
+//! asks only that nobody has denied it; and to whom all experiments are denied, nobody lets make or change an endpoint, whether
+//! or not it makes an experiment. To put a guardrail on an endpoint takes READ on its scorer. Where versions of MCP servers are
+//! denied, the ways to a server are too, whether or not they name one. And the first version of a server that does not exist
+//! is no way to make it: it takes EDIT on the server, and whoever has none makes the server first.
 
 use super::words::*;
 
