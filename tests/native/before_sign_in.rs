@@ -170,6 +170,10 @@ fn a_document_has_a_bound_in_bytes_ids_fragments_and_copies() {
     let chain: String = (0..40).map(|n| format!("fragment F{n} on Query {{ ...F{} }} ", n + 1)).collect();
     let chain = format!("{{ ...F0 }} {chain} fragment F40 on Query {{ test }}");
     assert!(message(&chain, json!({})).contains("nested too deeply"));
+    // sixteen fragments, each with the next one twice: 65,536 fields
+    let doubling: String = (0..16).map(|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1)).collect();
+    let doubling = format!("{{ ...F0 }} {doubling} fragment F16 on Query {{ __typename }}");
+    assert!(message(&doubling, json!({})).contains("too many selections"));
     // a variable of 10 kB that a list names 1,000 times
     let copies =
         format!("query($a: A) {{ mlflowSearchRuns(input: {{experimentIds: [{}]}}) {{ x }} }}", "$a ".repeat(1000));

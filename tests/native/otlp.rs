@@ -252,8 +252,14 @@ fn what_protobuf_merges_skips_or_reads_twice_is_refused() {
         assert_eq!(read(PROTOBUF, "", body, 100_000).unwrap_err(), "Invalid OpenTelemetry format", "{what}");
         not_read(body);
     }
-    let nested = (0..200).fold(part(1, b"x"), |value, _| part(5, &part(1, &value)));
-    not_read(&request(&span(&[&attribute("a", &nested)])));
+    // the value of an attribute stands at depth 6, each list around it takes two more, and 100 are the most
+    let nested = |lists: usize| {
+        let value = (0..lists).fold(part(1, b"x"), |value, _| part(5, &part(1, &value)));
+        request(&span(&[&attribute("a", &value)]))
+    };
+    assert!(read(PROTOBUF, "", &nested(47), 100_000).is_ok());
+    not_read(&nested(48));
+    not_read(&nested(200));
 }
 
 #[test]
@@ -393,6 +399,11 @@ fn json_is_read_in_any_order_and_with_all_that_it_may_hold() {
         let answer = spans(&world, "2", None, &span.replace("KEY", NEW_TRACE));
         assert_eq!(answer.status, 200, "{span}: {}", answer.body);
         assert_eq!(world.last_seen().header("Content-Type"), Some(JSON));
+    }
+    for resource in ["null", r#"{"attributes":null}"#, r#"{"attributes":[],"droppedAttributesCount":1}"#] {
+        let spans = format!(r#"[{{"spans":[{{{NEW_TRACE}}}]}}]"#);
+        let body = format!(r#"{{"resourceSpans":[{{"resource":{resource},"scopeSpans":{spans}}}]}}"#);
+        assert!(read(JSON, "", body.as_bytes(), 100_000).is_ok(), "{resource}");
     }
     let theirs = r#"KEY,"attributes":[{"value":{"string_value":"tr-1"},"key":"mlflow.traceRequestId"}]"#;
     let answer = spans(&world, "2", None, &theirs.replace("KEY", NEW_TRACE));

@@ -126,6 +126,29 @@ fn the_keys_of_a_team_are_fetched_again_after_an_hour() {
     }
 }
 
+#[test]
+fn keys_are_fetched_once_at_a_time_and_before_any_are_known_sixteen_times() {
+    let world = behind_access();
+    let good = sign(TEAMS, HEADER_JSON, &claims_with("exp", "1800099999"));
+    let begin = || world.isolate.sign_ins.begin_fetch(world.now.get());
+    let mut others: Vec<_> = (0..16).map(|_| begin()).collect();
+    assert_eq!(assert_with(&world, &good).status, 401, "no request can wait for the fetch of another");
+    assert_eq!(world.platform.fetched.get(), 0);
+    others.pop();
+    assert_eq!(assert_with(&world, &good).status, 200);
+    assert_eq!(world.platform.fetched.get(), 1);
+    others.clear();
+    // an hour later another request fetches them and takes more than a minute: with what is known, this one goes on
+    world.now.set(world.now.get() + 3600);
+    let other = begin();
+    world.now.set(world.now.get() + 61);
+    assert_eq!(assert_with(&world, &good).status, 200);
+    assert_eq!(world.platform.fetched.get(), 1);
+    drop(other);
+    assert_eq!(assert_with(&world, &good).status, 200);
+    assert_eq!(world.platform.fetched.get(), 2);
+}
+
 // --- client certificates -------------------------------------------------------------------------------------------------
 
 #[test]
