@@ -118,6 +118,8 @@ def old(tmp_path_factory):
             auth.create_experiment_permission("1", SCRYPT.name, "EDIT")
             for name in FROM_3_12["models"]:  # the client looks at one before it changes it
                 client.create_registered_model(name)
+            for id in FROM_3_12["experiments"][len(EXPERIMENTS) :]:  # and 3.12 at the workspace of an experiment
+                assert client.create_experiment(f"experiment {id} of 3.12") == id
         auth_server.change(
             source,
             auth_server.cheaper(ALICE),
@@ -152,7 +154,7 @@ def test_what_is_not_brought_over_is_said(imported):
         "users 50",
         "users 51",
         "experiment_permissions 14",
-        "experiment_permissions 16",
+        "experiment_permissions 18",
         "registered_model_permissions 21",
     ]
     for line, reason in zip(
@@ -168,7 +170,7 @@ def test_what_is_not_brought_over_is_said(imported):
         ),
     ):
         assert reason in line
-    roles = "5 roles (5 new, 0 unchanged), 35 grants (35 new, 0 unchanged), 5 assignments (5 new, 0 unchanged)"
+    roles = "5 roles (5 new, 0 unchanged), 37 grants (37 new, 0 unchanged), 5 assignments (5 new, 0 unchanged)"
     assert f"7 users (7 new, 0 unchanged), {roles}, lines reported: 7" in summary
 
 
