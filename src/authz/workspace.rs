@@ -1,7 +1,7 @@
-//! Workspaces: who manages their roles, and who may look at them.
+//! Workspaces: the standing of a user in one, which decides about its roles.
 //!
-//! Only grants of the workspace `default` decide about resources. Of every workspace, whoever has one of its roles is a
-//! member and may see its roles; whoever has a role with MANAGE on the workspace is a manager and changes them.
+//! A user with a role of a workspace is a member and sees its roles; a user with a role that grants MANAGE on the
+//! workspace is a manager and changes them. Only roles of the workspace `default` decide about resources.
 
 use std::collections::BTreeMap;
 use std::fmt;

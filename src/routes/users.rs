@@ -8,7 +8,7 @@ use Endpoint::*;
 
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[
-    // whoever manages a workspace may add the users to whom roles are to be given
+    // a manager of any workspace may add the users to whom its roles are to be given
     get   ("/signup",                                               InWorkspace(Manager, Anywhere),      Local(SignUp)),
     post  ("{api}/2.0/mlflow/users/create",                         InWorkspace(Manager, Anywhere), Json, Local(CreateUser)),
     post  ("{api}/2.0/mlflow/users/create-ui",                      InWorkspace(Manager, Anywhere), Form, Local(CreateUserUi)),
