@@ -2,7 +2,8 @@
 
 GATE_URL=http://... runs the tests against a server that is running already, for instance MLflow itself:
     mlflow server --app-name basic-auth --gunicorn-opts ""
-(3.3.0 to 3.3.2 with basic-auth answer 500 to everything without the empty --gunicorn-opts.)
+(3.3.0 to 3.3.2 with basic-auth answer 500 to everything without the empty --gunicorn-opts. MLflow 3.17 refuses the
+default password of its administrator: give it another in MLFLOW_AUTH_ADMIN_PASSWORD, and here in GATE_PASSWORD.)
 """
 
 import os

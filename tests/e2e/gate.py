@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-ADMIN_PASSWORD = "password1234"
+ADMIN_PASSWORD = os.environ.get("GATE_PASSWORD", "password1234")
 READY_WITHIN_SECONDS = 240
 
 # What the surrounding make told its children is not for a make of our own; nor are the tester's credentials. Taken
