@@ -9,6 +9,17 @@ use crate::secret::Secret;
 /// The password that MLflow 2.22 to 3.12 shipped with; known to everybody (CVE-2026-2635).
 pub const DEFAULT_PASSWORD: &str = "password1234";
 
+/// Those who may make a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Creators {
+    /// Every user.
+    Everyone,
+    /// Administrators, and managers of the workspace.
+    Administrators,
+    /// The same, and whoever has one of these roles of the workspace `default`.
+    Roles(Vec<String>),
+}
+
 /// The configuration of an operator. README lists the variables.
 pub struct Config {
     /// `ORIGIN_URL`: the MLflow server, without a slash at the end.
@@ -35,6 +46,12 @@ pub struct Config {
     pub default_permission: Permission,
     /// `GRANT_FLOOR`: a grant never gives less than the default permission (MLflow 3.13 and later).
     pub grant_floor: bool,
+    /// `CREATE_EXPERIMENTS`: who may make experiments.
+    pub create_experiments: Creators,
+    /// `CREATE_MODELS`: who may make registered models and prompts.
+    pub create_models: Creators,
+    /// `DEFAULT_ROLES`: the roles of the workspace `default` that a new user is given.
+    pub default_roles: Vec<String>,
     /// `PASSWORD_HASH`: how new passwords are hashed.
     pub password_hash: HashMethod,
     /// `PASSWORD_MIN_LENGTH`: characters that a new password has at least.
@@ -95,6 +112,9 @@ impl Config {
                     .ok_or_else(|| format!("DEFAULT_PERMISSION is not a permission: '{name}'."))?,
             },
             grant_floor: flag(&get, "GRANT_FLOOR", false)?,
+            create_experiments: creators(&get, "CREATE_EXPERIMENTS")?,
+            create_models: creators(&get, "CREATE_MODELS")?,
+            default_roles: roles("DEFAULT_ROLES", &get("DEFAULT_ROLES").unwrap_or_default())?,
             password_hash: match get("PASSWORD_HASH") {
                 None => HashMethod::default(),
                 Some(text) => HashMethod::parse(&text)
@@ -130,6 +150,33 @@ impl Config {
     pub fn policy(&self) -> Policy {
         Policy { default: self.default_permission, has_floor: self.grant_floor }
     }
+}
+
+/// `everyone`, `administrators`, or names of roles.
+fn creators(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Creators, String> {
+    let text = get(name).unwrap_or_else(|| "everyone".to_owned());
+    match text.as_str() {
+        "everyone" => Ok(Creators::Everyone),
+        "administrators" => Ok(Creators::Administrators),
+        names => match roles(name, names)? {
+            names if names.is_empty() => Err(format!("{name} names no role: '{text}'.")),
+            names => Ok(Creators::Roles(names)),
+        },
+    }
+}
+
+/// Names of roles, separated by commas. A word that stands for more than a role, or a role of one user, is a mistake.
+fn roles(variable: &str, text: &str) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if matches!(name, "everyone" | "administrators") || name.starts_with("__user_") {
+            return Err(format!("{variable}: '{name}' cannot be the name of a role here."));
+        }
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// A name, and for tests maybe a port.

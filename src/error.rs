@@ -77,6 +77,8 @@ pub enum Page {
     MethodNotAllowed(String),
     /// 415
     UnsupportedMediaType,
+    /// 503, with the line of text that says what is switched off.
+    Disabled(String),
 }
 
 /// werkzeug's sentence for a body that it could not read.
@@ -290,6 +292,7 @@ const NOT_AUTHENTICATED: &str = "You are not authenticated. Please see \
 impl Page {
     fn into_response<S>(self) -> Response<S> {
         let (status, title, sentence) = match &self {
+            Self::Disabled(line) => return Response::new(503, HTML, line.clone()),
             Self::BadRequest(sentence) => (400, "Bad Request", *sentence),
             Self::NotFound => (
                 404,

@@ -200,11 +200,11 @@ fn one_type(kind: ResourceType) -> String {
 /// A grant, as columns or as a list; all are null where a LEFT JOIN found none.
 #[derive(Deserialize)]
 pub(super) struct GrantRow {
-    resource_type: Option<String>,
-    resource_pattern: Option<String>,
-    permission: Option<String>,
-    role_id: Option<i64>,
-    id: Option<i64>,
+    pub(super) resource_type: Option<String>,
+    pub(super) resource_pattern: Option<String>,
+    pub(super) permission: Option<String>,
+    pub(super) role_id: Option<i64>,
+    pub(super) id: Option<i64>,
 }
 
 impl GrantRow {
@@ -212,7 +212,7 @@ impl GrantRow {
         self.resource_type.is_none() && self.resource_pattern.is_none() && self.permission.is_none()
     }
 
-    fn read(self) -> Result<(Resource, Grant)> {
+    pub(super) fn read(self) -> Result<(Resource, Grant)> {
         let (Some(kind), Some(id), Some(level), Some(role), Some(row)) =
             (self.resource_type, self.resource_pattern, self.permission, self.role_id, self.id)
         else {

@@ -9,6 +9,7 @@ macro_rules! sql {
 }
 
 pub mod grants;
+pub mod holders;
 pub mod login_failures;
 pub mod renamed;
 pub mod replicas;
@@ -143,6 +144,29 @@ const USER_AND_GRANTS: &str = "
     WHERE u.username = ?1 ORDER BY p.resource_type, p.resource_pattern";
 const CREATE_USER: &str = "
     INSERT INTO users (username, password_hash) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
+/// The names in a list (`?1` or `?3`) of which there is no role.
+macro_rules! missing_roles {
+    ($names:literal) => {
+        concat!(
+            "SELECT w.value AS name FROM json_each(",
+            $names,
+            ") AS w WHERE NOT EXISTS (SELECT 1 FROM roles AS r
+               WHERE r.workspace = 'default' AND r.name = w.value AND r.user_id IS NULL)"
+        )
+    };
+}
+const MISSING_ROLES: &str = missing_roles!("?1");
+const CREATE_USER_WITH_ROLES: &str = concat!(
+    "INSERT INTO users (username, password_hash) SELECT ?1, ?2 WHERE NOT EXISTS (",
+    missing_roles!("?3"),
+    ") ON CONFLICT DO NOTHING RETURNING id"
+);
+/// The hash, whose salt is random, is that of the user who was made in the same batch.
+const ASSIGN_ROLES: &str = "
+    INSERT INTO user_role_assignments (user_id, role_id)
+    SELECT u.id, r.id FROM users AS u JOIN roles AS r ON r.workspace = 'default' AND r.user_id IS NULL
+      AND r.name IN (SELECT value FROM json_each(?3))
+    WHERE u.username = ?1 AND u.password_hash = ?2 ORDER BY r.id RETURNING id";
 const USER_ID: &str = "SELECT id FROM users WHERE username = ?1";
 const SET_PASSWORD: &str = "UPDATE users SET password_hash = ?2 WHERE username = ?1 RETURNING id";
 const END_TOKENS: &str = "
@@ -248,9 +272,37 @@ impl<D: Database> Accounts<D> {
         Ok(user)
     }
 
-    /// The new user's id; `None` if the name is taken.
-    pub async fn create_user(&self, username: &str, hash: &PasswordHash) -> Result<Option<i64>> {
-        self.id(sql!(CREATE_USER, username, hash.expose())).await
+    /// The new user's id; `None` if the name is taken. The roles of these names are the user's from the start: if one is
+    /// not there, neither is the user.
+    pub async fn create_user(&self, username: &str, hash: &PasswordHash, roles: &[String]) -> Result<Option<i64>> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: Option<i64>,
+            name: Option<String>,
+        }
+        if roles.is_empty() {
+            return self.id(sql!(CREATE_USER, username, hash.expose())).await;
+        }
+        let names = serde_json::json!(roles).to_string();
+        let names = names.as_str();
+        let statements = vec![
+            sql!(MISSING_ROLES, names),
+            sql!(CREATE_USER_WITH_ROLES, username, hash.expose(), names),
+            sql!(ASSIGN_ROLES, username, hash.expose(), names),
+        ];
+        let results: Vec<Vec<Row>> = self.run(statements).await?;
+        let [missing, created, _] = results.as_slice() else {
+            return Err(fault("a batch of three gave another number of results"));
+        };
+        if !missing.is_empty() {
+            let missing: Vec<&str> = missing.iter().filter_map(|row| row.name.as_deref()).collect();
+            return Err(Rejection::fault(
+                Code::TemporarilyUnavailable,
+                "No user was created: a role that new users are given (DEFAULT_ROLES) does not exist.",
+                format!("DEFAULT_ROLES: there is no role {missing:?} in the workspace default"),
+            ));
+        }
+        Ok(created.first().and_then(|row| row.id))
     }
 
     /// Returns true if there is a user of that name.

@@ -1,24 +1,66 @@
 //! `users/permissions/…` of MLflow 3.13 and later, over the same rows as the classic API.
 //!
-//! The level DENY of this API is NO_PERMISSIONS of the other. A role per user (`__user_<id>__`) is how MLflow 3.17
-//! shows grants made to a user; it is made up here, since the rows are the user's own.
+//! The level DENY of this API is NO_PERMISSIONS of the other. MLflow looks at the parameters in a fixed order: each is
+//! there, then the user exists, then the rest makes sense. For a caller who is no administrator the decision has looked
+//! at what the grant is about before that.
 
 use serde_json::{Value, json};
 
 use super::{Admin, no_user, ok};
+use crate::accounts::holders::RoleGrant;
 use crate::accounts::{Change, Database, GrantKey};
-use crate::authz::{Capability, Permission};
+use crate::authz::{Caller, Capability, Permission, Required, ResourceType, patterns};
 use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::request::Call;
-use crate::request::input::{resource, text};
+use crate::request::granted::Granted;
+use crate::request::input::{parameter, text};
 
-fn level<S>(call: &Call<S>) -> Result<Permission> {
-    let (name, kind) = (text(call, "permission")?, text(call, "resource_type")?);
-    match name.as_str() {
+/// Makes a grant; one that is there already is an error.
+pub async fn grant<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
+    let username = named_user(call, &["resource_type", "resource_id", "permission"])?;
+    let (granted, level) = after_user(admin, username, new_grant(call)).await?;
+    let key = GrantKey { username, resource: &granted.resource, under_any_type: false };
+    let change = admin.accounts.create_grant(&key, level).await?;
+    answer(change, &key, Code::ResourceAlreadyExists, "already exists.")
+}
+
+/// Takes a grant back.
+pub async fn revoke<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
+    let username = named_user(call, &["resource_type", "resource_id"])?;
+    let granted = after_user(admin, username, call.granted()).await?;
+    let key = GrantKey { username, resource: &granted.resource, under_any_type: false };
+    let change = admin.accounts.delete_grant(&key).await?;
+    answer(change, &key, Code::ResourceDoesNotExist, "not found.")
+}
+
+/// The user whom the request names. All that it lacks is said in the order of these.
+fn named_user<'c, S>(call: &'c Call<S>, others: &[&str]) -> Result<&'c str> {
+    let username = call.account()?;
+    others.iter().try_for_each(|name| parameter(call, name).map(drop))?;
+    Ok(username)
+}
+
+/// Gives what is wrong with the rest of a request only for a user who exists.
+async fn after_user<D: Database, T>(admin: &Admin<'_, D>, username: &str, rest: Result<T>) -> Result<T> {
+    match rest {
+        Err(_) if !admin.accounts.has_user(username).await? => Err(no_user(username)),
+        rest => rest,
+    }
+}
+
+fn new_grant<S>(call: &Call<S>) -> Result<(&Granted, Permission)> {
+    let granted = call.granted()?;
+    granted.check_can_be_granted()?;
+    Ok((granted, level(call, granted.resource.kind)?))
+}
+
+fn level<S>(call: &Call<S>, kind: ResourceType) -> Result<Permission> {
+    match text(call, "permission")?.as_str() {
         "NO_PERMISSIONS" => Err(Rejection::invalid(format!(
-            "Invalid permission 'NO_PERMISSIONS' for resource_type='{kind}'. Resource-level grants accept only: \
-             ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE')."
+            "Invalid permission 'NO_PERMISSIONS' for resource_type='{}'. Resource-level grants accept only: \
+             ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE').",
+            kind.as_str()
         ))),
         other => Permission::parse(other).ok_or_else(|| {
             Rejection::invalid(format!(
@@ -27,22 +69,6 @@ fn level<S>(call: &Call<S>) -> Result<Permission> {
             ))
         }),
     }
-}
-
-/// Makes a grant; one that is there already is an error.
-pub async fn grant<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let (username, resource, level) = (text(call, "username")?, resource(call)?, level(call)?);
-    let key = GrantKey { username: &username, resource: &resource, under_any_type: false };
-    let change = admin.accounts.create_grant(&key, level).await?;
-    answer(change, &key, Code::ResourceAlreadyExists, "already exists.")
-}
-
-/// Takes a grant back.
-pub async fn revoke<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let (username, resource) = (text(call, "username")?, resource(call)?);
-    let key = GrantKey { username: &username, resource: &resource, under_any_type: false };
-    let change = admin.accounts.delete_grant(&key).await?;
-    answer(change, &key, Code::ResourceDoesNotExist, "not found.")
 }
 
 fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> Result<Response<S>> {
@@ -61,37 +87,47 @@ fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> R
     }
 }
 
-/// The level that counts, granted or by default; `allowed` means that it may be used, as in MLflow 3.17.
-pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let (username, resource) = (text(call, "username")?, resource(call)?);
-    let level = match admin
-        .accounts
-        .get_grant(&GrantKey { username: &username, resource: &resource, under_any_type: false })
-        .await?
-    {
-        Change::Done(_, level) => level,
-        Change::NotSo => admin.config.default_permission,
-        Change::NoUser => return Err(no_user(&username)),
+/// The level that decides about a request of that user, by whatever role or by default; that an administrator may do
+/// everything is not in it. `allowed` means that it may be used, as in MLflow.
+pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
+    let username = named_user(call, &["resource_type", "resource_id"])?;
+    let asked = call.granted().and_then(|granted| granted.check_has_level().map(|()| granted));
+    let granted = match asked {
+        Err(rejection) if is_of_another(caller, username) => return Err(Rejection::denied(rejection.reason())),
+        asked => after_user(admin, username, asked).await?,
     };
-    Ok(ok(json!({ "allowed": level.allows(Capability::Use), "permission": level.as_str() })))
+    let required = Required::on(Capability::Use, &granted.resource);
+    let grants = admin.accounts.grants_of(username, &patterns([&required])).await?;
+    let grants = grants.ok_or_else(|| match is_of_another(caller, username) {
+        true => Rejection::denied(format!("there is no user '{username}'")),
+        false => no_user(username),
+    })?;
+    let weighed = required.weigh(&grants, admin.config.policy());
+    Ok(ok(json!({ "allowed": weighed.is_enough(), "permission": weighed.level.as_str() })))
 }
 
-/// Everything granted to a user.
-pub async fn list<D: Database, S>(admin: &Admin<'_, D>, username: &str) -> Result<Response<S>> {
-    let user = admin.accounts.user(username).await?.ok_or_else(|| no_user(username))?;
-    let permissions: Vec<Value> = user
-        .grants
-        .iter()
-        .map(|(resource, level)| {
-            json!({
-                "permission": level.as_str(),
-                "resource_pattern": resource.id,
-                "resource_type": resource.kind.as_str(),
-                "role_id": user.id,
-                "role_name": format!("__user_{}__", user.id),
-                "workspace": "default",
-            })
-        })
-        .collect();
-    Ok(ok(json!({ "is_admin": user.is_admin, "permissions": permissions })))
+/// Returns true if a manager asks about another: then MLflow says neither that a user does not exist nor what is wrong with
+/// the rest.
+fn is_of_another(caller: &Caller, username: &str) -> bool {
+    !caller.is_admin && caller.username != username
+}
+
+/// Everything that a user has by every role: all of it for the user and for administrators, else what is in a workspace
+/// that the caller manages.
+pub async fn list<D: Database, S>(admin: &Admin<'_, D>, username: &str, caller: &Caller) -> Result<Response<S>> {
+    let manager = is_of_another(caller, username).then_some(caller.id);
+    let account = admin.accounts.all_grants_of(username, manager).await?.ok_or_else(|| no_user(username))?;
+    let permissions: Vec<Value> = account.grants.iter().map(shown).collect();
+    Ok(ok(json!({ "is_admin": account.is_admin, "permissions": permissions })))
+}
+
+fn shown(grant: &RoleGrant) -> Value {
+    json!({
+        "permission": grant.permission,
+        "resource_pattern": grant.resource_pattern,
+        "resource_type": grant.resource_type,
+        "role_id": grant.role_id,
+        "role_name": grant.role_name,
+        "workspace": grant.workspace,
+    })
 }

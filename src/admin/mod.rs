@@ -3,6 +3,7 @@
 //! Shapes, codes and messages are MLflow's (3.3.2 for the classic API, 3.17.2 for grants and roles).
 
 pub mod grants;
+mod holders;
 mod permissions;
 mod roles;
 mod signup;
@@ -11,12 +12,11 @@ mod users;
 
 use crate::accounts::{Accounts, Database};
 use crate::authn::Authenticator;
-use crate::authz::{Caller, Permit, Permitted, ResourceType};
+use crate::authz::{Caller, Permit, Permitted};
 use crate::config::Config;
-use crate::error::{Code, Rejection, Result};
+use crate::error::{Code, Page, Rejection, Result};
 use crate::http::Response;
 use crate::request::Call;
-use crate::request::input::text;
 use crate::routes::{Endpoint, Route};
 
 /// The stage that answers here.
@@ -51,8 +51,7 @@ async fn answer<D: Database, S>(
     caller: &Caller,
 ) -> Result<Response<S>> {
     use permissions::Action;
-    let experiment = |action| permissions::act(admin, call, ResourceType::Experiment, action);
-    let model = |action| permissions::act(admin, call, ResourceType::RegisteredModel, action);
+    let permission = |action| permissions::act(admin, call, action);
     match endpoint {
         Endpoint::CreateUser => users::create(admin, call).await,
         Endpoint::GetUser => users::get(admin, call).await,
@@ -66,19 +65,17 @@ async fn answer<D: Database, S>(
         Endpoint::DeleteToken => tokens::delete(admin, call, caller).await,
         Endpoint::SignUp => signup::form(admin, call, caller),
         Endpoint::CreateUserUi => signup::submit(admin, call, caller).await,
-        Endpoint::CreateExperimentPermission => experiment(Action::Create).await,
-        Endpoint::GetExperimentPermission => experiment(Action::Get).await,
-        Endpoint::UpdateExperimentPermission => experiment(Action::Update).await,
-        Endpoint::DeleteExperimentPermission => experiment(Action::Delete).await,
-        Endpoint::CreateModelPermission => model(Action::Create).await,
-        Endpoint::GetModelPermission => model(Action::Get).await,
-        Endpoint::UpdateModelPermission => model(Action::Update).await,
-        Endpoint::DeleteModelPermission => model(Action::Delete).await,
+        Endpoint::CreateResourcePermission => permission(Action::Create).await,
+        Endpoint::GetResourcePermission => permission(Action::Get).await,
+        Endpoint::UpdateResourcePermission => permission(Action::Update).await,
+        Endpoint::DeleteResourcePermission => permission(Action::Delete).await,
         Endpoint::GrantPermission => grants::grant(admin, call).await,
         Endpoint::RevokePermission => grants::revoke(admin, call).await,
-        Endpoint::GetPermission => grants::get(admin, call).await,
-        Endpoint::ListPermissions => grants::list(admin, &text(call, "username")?).await,
-        Endpoint::CurrentPermissions => grants::list(admin, &caller.username).await,
+        Endpoint::GetPermission => grants::get(admin, call, caller).await,
+        Endpoint::ListPermissions => grants::list(admin, call.account()?, caller).await,
+        Endpoint::CurrentPermissions => grants::list(admin, &caller.username, caller).await,
+        Endpoint::ListResourceUsers => holders::list(admin, call).await,
+        Endpoint::NoWorkspaces => Err(no_workspaces(call)),
         Endpoint::ListUserRoles => roles::list_of_user(admin, call, caller).await,
         Endpoint::CreateRole => roles::create(admin, call).await,
         Endpoint::GetRole => roles::get(admin, call).await,
@@ -98,6 +95,15 @@ async fn answer<D: Database, S>(
 /// 200 with Flask's `jsonify`: sorted keys, no blanks, a newline.
 fn ok<S>(body: serde_json::Value) -> Response<S> {
     Response::new(200, "application/json", format!("{body}\n"))
+}
+
+/// MLflow's answer where workspaces are switched off, as they are here.
+fn no_workspaces<S>(call: &Call<S>) -> Rejection {
+    let pattern = call.row.map(|row| row.path).unwrap_or_default().replace('{', "<").replace('}', ">");
+    Rejection::page(Page::Disabled(format!(
+        "Endpoint: {pattern} disabled because the server is running without workspaces support. To enable workspace, run \
+         `mlflow server` with `--enable-workspaces`"
+    )))
 }
 
 fn no_user(username: &str) -> Rejection {

@@ -13,7 +13,8 @@ use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
 use crate::request::Call;
-use crate::request::input::{kind, named, not_text, text};
+use crate::request::granted;
+use crate::request::input::{kind, not_text, text};
 use crate::request::role_input::{integer, optional, python_repr, python_str, required};
 
 const LONGEST_NAME: usize = 255;
@@ -268,7 +269,7 @@ fn read_pattern(kind: ResourceType, pattern: &Json) -> Result<Resource> {
         return Err(Rejection::invalid("Parameter 'resource_pattern' must be a non-empty string."));
     }
     check_length("Resource pattern", text, LONGEST_PATTERN)?;
-    named(kind, text)
+    granted::pattern(kind, text)
 }
 
 fn known_level(name: &str) -> Result<Permission> {

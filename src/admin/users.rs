@@ -8,18 +8,27 @@ use super::{Admin, no_user, ok};
 use crate::accounts::{Database, Removal, User};
 use crate::authn::basic::{Credentials, LONGEST_USERNAME};
 use crate::authn::credential::Credential;
-use crate::authz::{Caller, EVERY, Resource, ResourceType};
+use crate::authz::{Caller, EVERY, Permission, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
 use crate::request::Call;
-use crate::request::input::{flag, not_text, parameter, text};
+use crate::request::granted::parts_of_scorer;
+use crate::request::input::{flag, not_text, parameter};
 use crate::secret::Secret;
 
 const EMPTY: &str = "Username and password cannot be empty.";
 
-/// The user of MLflow 3.3.2, which later clients read too.
+/// The user of MLflow 3.3.2 with the grants on scorers of MLflow 3.9 to 3.12, whose clients fail without that list.
 fn full(user: &User) -> Value {
+    let scorer = |(resource, level): &(Resource, Permission)| {
+        let (experiment, name) = parts_of_scorer(&resource.id)?;
+        let permission = classic_name(*level);
+        Some(json!({
+            "experiment_id": experiment, "scorer_name": name, "permission": permission, "user_id": user.id,
+        }))
+    };
+    let scorers = user.grants.iter().filter(|(resource, _)| resource.kind == ResourceType::Scorer).filter_map(scorer);
     let grants = |kinds: &[ResourceType], key: &str| -> Vec<Value> {
         let is_named = |resource: &Resource| kinds.contains(&resource.kind) && resource.id != EVERY;
         let of_kind = user.grants.iter().filter(|(resource, _)| is_named(resource));
@@ -35,6 +44,7 @@ fn full(user: &User) -> Value {
         "is_admin": user.is_admin,
         "experiment_permissions": grants(&[ResourceType::Experiment], "experiment_id"),
         "registered_model_permissions": grants(&[ResourceType::RegisteredModel, ResourceType::Prompt], "name"),
+        "scorer_permissions": scorers.collect::<Vec<_>>(),
     })
 }
 
@@ -66,13 +76,13 @@ pub async fn add<D: Database>(admin: &Admin<'_, D>, username: &str, password: &s
         return Err(Rejection::text(EMPTY));
     }
     let hash = admin.authn.hash_new(password)?;
-    let id = admin.accounts.create_user(username, &hash).await?;
+    let id = admin.accounts.create_user(username, &hash, &admin.config.default_roles).await?;
     Ok(id.map(|id| User { id, username: username.to_owned(), is_admin: false, grants: Default::default() }))
 }
 
 pub async fn get<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let username = text(call, "username")?;
-    let user = admin.accounts.user(&username).await?.ok_or_else(|| no_user(&username))?;
+    let username = call.account()?;
+    let user = admin.accounts.user(username).await?.ok_or_else(|| no_user(username))?;
     Ok(ok(json!({ "user": full(&user) })))
 }
 
@@ -103,20 +113,20 @@ pub async fn update_password<D: Database, S>(
     call: &Call<S>,
     caller: &Caller,
 ) -> Result<Response<S>> {
-    let username = text(call, "username")?;
+    let username = call.account()?;
     let is_own = username == caller.username;
     if is_own && admin.config.require_current_password {
-        check_current(admin, call, &username).await?;
+        check_current(admin, call, username).await?;
     }
     let end_tokens = flag(call, "end_tokens")? || !is_own;
     let found = match parameter(call, "password")? {
-        Json::Null => admin.accounts.has_user(&username).await?,
+        Json::Null => admin.accounts.has_user(username).await?,
         Json::Text(password) => {
-            admin.accounts.set_password(&username, &admin.authn.hash_new(&password)?, end_tokens).await?
+            admin.accounts.set_password(username, &admin.authn.hash_new(&password)?, end_tokens).await?
         }
         _ => return Err(not_text("password")),
     };
-    if found { Ok(ok(json!({}))) } else { Err(no_user(&username)) }
+    if found { Ok(ok(json!({}))) } else { Err(no_user(username)) }
 }
 
 /// MLflow's three rules of 3.13. A wrong one is a guess like any other, and counts as one.
@@ -139,7 +149,7 @@ async fn check_current<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, use
 
 /// Real booleans, and 0 and 1 as SQLAlchemy takes them. `null` changes nothing.
 pub async fn update_admin<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let username = text(call, "username")?;
+    let username = call.account()?;
     let is_admin = match parameter(call, "is_admin")? {
         Json::Null => None,
         Json::Bool(value) => Some(value),
@@ -147,16 +157,16 @@ pub async fn update_admin<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) 
         _ => return Err(Rejection::invalid("Invalid value for parameter 'is_admin': a boolean is expected.")),
     };
     let outcome = match is_admin {
-        None if admin.accounts.has_user(&username).await? => Removal::Done,
+        None if admin.accounts.has_user(username).await? => Removal::Done,
         None => Removal::NoUser,
-        Some(is_admin) => admin.accounts.set_admin(&username, is_admin).await?,
+        Some(is_admin) => admin.accounts.set_admin(username, is_admin).await?,
     };
-    removed(outcome, &username)
+    removed(outcome, username)
 }
 
 pub async fn delete<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    let username = text(call, "username")?;
-    removed(admin.accounts.delete_user(&username).await?, &username)
+    let username = call.account()?;
+    removed(admin.accounts.delete_user(username).await?, username)
 }
 
 fn removed<S>(outcome: Removal, username: &str) -> Result<Response<S>> {

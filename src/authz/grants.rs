@@ -212,7 +212,10 @@ impl Required {
             }
         }
         let last = self.container.as_ref().unwrap_or(&self.own);
-        Weighed { rung: last, level: policy.default, by: None }
+        // a default permission makes nobody a manager
+        let is_of_managers = last.resource.kind == ResourceType::Workspace;
+        let level = if is_of_managers { Permission::NoPermissions } else { policy.default };
+        Weighed { rung: last, level, by: None }
     }
 }
 

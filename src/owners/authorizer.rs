@@ -5,11 +5,12 @@ use super::{Owners, Targets};
 use crate::accounts::{Accounts, Database};
 use crate::authz::workspace::{InWorkspace, Scope, Standing};
 use crate::authz::{
-    self, Caller, Capability, Grants, Permit, Question, Required, Requirement, Resource, may_read, patterns,
+    self, Caller, Capability, Denial, Grants, Permit, Question, Required, Requirement, Resource, ResourceType,
+    may_read, patterns,
 };
+use crate::config::Creators;
 use crate::error::{Rejection, Result};
 use crate::http::Method;
-use crate::request::input::text;
 use crate::request::role_input::role_ids;
 use crate::request::{Call, RequiredAccess, ResourceRef};
 use crate::routes::{Answer, Endpoint, Place, Requires, Route};
@@ -52,15 +53,33 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
         let Asker { caller, grants, targets } = asker;
         let decide = |requirement| self.decide(call, route.endpoint(), requirement, caller, &grants);
         if caller.is_admin {
-            return decide(Requirement::Administrator).and_then(|permit| check_for_admin(targets).map(|()| permit));
+            let permit = decide(Requirement::Administrator)?;
+            // an endpoint of our own reads its parameters itself, in MLflow's order
+            return if route.endpoint().is_some() { Ok(permit) } else { check_for_admin(targets).map(|()| permit) };
         }
         match route.requires {
             Requires::Public => decide(Requirement::Public),
             Requires::Authenticated => decide(Requirement::Authenticated),
             Requires::Administrator => decide(Requirement::Administrator),
-            Requires::Oneself(parameter) => {
+            Requires::Oneself => {
                 decide(Requirement::Authenticated)?; // what the sign-in forbids comes before what the request lacks
-                decide(Requirement::Account(&text(call, parameter)?))
+                decide(Requirement::Account(call.account()?))
+            }
+            Requires::OneselfOrManager => {
+                decide(Requirement::Authenticated)?;
+                targets?;
+                match call.account()? {
+                    own if own == caller.username => decide(Requirement::Account(own)),
+                    _ => decide(Requirement::Manager),
+                }
+            }
+            Requires::OneselfOrManagerOfShared => {
+                decide(Requirement::Authenticated)?;
+                let name = call.account()?;
+                if name == caller.username {
+                    return decide(Requirement::Account(name));
+                }
+                decide(Requirement::ManagerOf(&self.accounts.managed_workspaces_of(caller.id, name).await?))
             }
             Requires::InWorkspace(needed, place) => {
                 decide(Requirement::Authenticated)?;
@@ -72,6 +91,7 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
                 if targets.required().is_empty() && !may_name_nothing(route) {
                     return Err(nothing_named(route));
                 }
+                self.check_may_create(route, caller, &grants).await?;
                 let permit = self.all(call, &targets, caller, grants).await?;
                 self.check_queues(route, call, caller).await?;
                 Ok(permit)
@@ -103,16 +123,34 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
                 let named = named.map(str::to_owned).collect();
                 (accounts.presence(caller.id).await?, Scope::Each(named))
             }
-            Place::OfUser(parameter) => {
-                let username = text(call, parameter)?;
+            Place::OfUser => {
+                let username = call.account()?;
                 if username == caller.username {
-                    return decide(Requirement::Account(&username));
+                    return decide(Requirement::Account(username));
                 }
-                let (presence, workspaces) = accounts.presence_beside(caller.id, &username).await?;
+                let (presence, workspaces) = accounts.presence_beside(caller.id, username).await?;
                 (presence, Scope::OneOf(workspaces))
             }
         };
         decide(Requirement::InWorkspace(&InWorkspace { needed, scope }, &presence))
+    }
+
+    /// Refuses to let somebody make what `CREATE_EXPERIMENTS` or `CREATE_MODELS` keeps for others. A manager of the
+    /// workspace may make everything. Where roles are named, D1 is asked for them.
+    async fn check_may_create(&self, route: &Route, caller: &Caller, grants: &Grants) -> Result<()> {
+        let config = self.owners.config;
+        let (kind, creators) = match route.creates() {
+            None => return Ok(()),
+            Some(kind @ ResourceType::Experiment) => (kind, &config.create_experiments),
+            Some(kind) => (kind, &config.create_models),
+        };
+        let may = match creators {
+            _ if grants.of_manager().is_some() => true,
+            Creators::Everyone => true,
+            Creators::Administrators => false,
+            Creators::Roles(names) => self.accounts.has_role(caller.id, names).await?,
+        };
+        if may { Ok(()) } else { Err(Denial::NoCreator { user: caller.id, kind }.into()) }
     }
 
     /// Gives a permit if every required access is held. Unknown experiments cost look-ups and a second statement.

@@ -3,6 +3,7 @@
 //! The gate forwards the things that it decided on: path and query are written again from their decoded form, and a JSON
 //! body is read by the message that MLflow has for it and written for that message ([`message`]).
 
+pub mod granted;
 pub mod graphql;
 pub mod input;
 pub mod message;
@@ -22,6 +23,7 @@ use crate::error::{Code, Page, Rejection, Result, UNREADABLE};
 use crate::http::{ByteStream, Headers, Method, Request, StreamError};
 use crate::json::{Json, Limits, Wanted};
 use crate::routes::{self, Answer, Body, Requires, Route, RouteMatch};
+use granted::Granted;
 use graphql::Document;
 use query::Query;
 pub use resource_ref::{RequiredAccess, ResourceRef};
@@ -171,6 +173,8 @@ impl<S: ByteStream> Arriving<S> {
             payload,
             received,
             document: OnceCell::new(),
+            account: OnceCell::new(),
+            granted: OnceCell::new(),
         })
     }
 }
@@ -197,6 +201,8 @@ pub struct Call<S> {
     /// The body as it arrived, if a signature covers it and it was read.
     received: Option<Vec<u8>>,
     document: OnceCell<Document>,
+    account: OnceCell<String>,
+    granted: OnceCell<Granted>,
 }
 
 /// A body, read as far as the row wants.

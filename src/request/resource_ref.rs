@@ -7,7 +7,7 @@ use crate::error::{Rejection, Result};
 use crate::json::Json;
 use crate::mlflow::prompt::{PROMPT_TAG, is_prompt};
 use crate::mlflow::uri::{ArtifactLocation, SourceUri};
-use crate::routes::{Body, ChildKind, ValueKind};
+use crate::routes::{Body, ChildKind, Endpoint, Requires, ValueKind};
 
 /// A capability on something.
 #[derive(Clone, Debug)]
@@ -73,6 +73,11 @@ pub enum ResourceRef {
 }
 
 impl ResourceRef {
+    /// The workspace `default`, which its managers have.
+    pub fn workspace() -> Self {
+        Self::Known(Resource::every(ResourceType::Workspace))
+    }
+
     /// The types of the children that it is about, if it is about children that can be granted.
     fn child_types(&self) -> Vec<ResourceType> {
         match self {
@@ -103,8 +108,19 @@ impl<S> Call<S> {
             return Ok(self.document()?.roots.iter().flat_map(|root| root.required.clone()).collect());
         }
         let mut required = Vec::new();
+        if let Requires::OneselfOrManager = route.requires {
+            // the one statement says if the caller is a manager
+            required.push(RequiredAccess::to(Capability::Manage, ResourceRef::workspace()));
+        }
+        if route.endpoint() == Some(Endpoint::GetPermission) {
+            self.granted_type()?; // MLflow looks at it before it asks for whom
+        }
         for claim in route.access() {
             let (capability, field) = claim.parts();
+            if let ValueKind::Granted(_) = field.names {
+                required.push(RequiredAccess::to(capability, self.granted()?.decided_on()?));
+                continue;
+            }
             let values = self.values(field)?;
             match field.names {
                 ValueKind::Every(kind) => {
@@ -194,7 +210,7 @@ impl<S> Call<S> {
                 checked.map_err(|e| Rejection::invalid(format!("Invalid artifact location '{value}': {e}.")))?;
                 ResourceRef::ArtifactLocation(value)
             }
-            ValueKind::Granted => super::input::granted(self, &value)?,
+            ValueKind::Granted(_) => self.granted()?.decided_on()?,
         };
         Ok(Some(RequiredAccess::to(capability, subject)))
     }

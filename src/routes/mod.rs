@@ -71,8 +71,8 @@ impl Route {
         };
         match self.requires {
             Requires::All(_) | Requires::Authenticated => leaves_as_it_is,
-            Requires::Public | Requires::Administrator | Requires::Oneself(_) | Requires::GraphQl => false,
-            Requires::InWorkspace(..) => false,
+            Requires::Public | Requires::Administrator | Requires::Oneself | Requires::GraphQl => false,
+            Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared | Requires::InWorkspace(..) => false,
         }
     }
 
@@ -89,9 +89,11 @@ impl Route {
         match self.requires {
             Requires::All(claims) => only_reads(claims),
             Requires::GraphQl => false,
-            Requires::InWorkspace(..) => self.method == Method::Get,
-            Requires::Public | Requires::Authenticated | Requires::Administrator | Requires::Oneself(_) => {
+            Requires::Public | Requires::Authenticated | Requires::Administrator | Requires::Oneself => {
                 self.method == Method::Get || matches!(self.answer, Answer::FilterRows(_))
+            }
+            Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared | Requires::InWorkspace(..) => {
+                self.method == Method::Get
             }
         }
     }
@@ -112,8 +114,26 @@ impl Route {
         match self.requires {
             Requires::All(claims) => claims,
             Requires::Public | Requires::Authenticated | Requires::Administrator => &[],
-            Requires::Oneself(_) | Requires::GraphQl | Requires::InWorkspace(..) => &[],
+            Requires::Oneself | Requires::GraphQl | Requires::InWorkspace(..) => &[],
+            Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared => &[],
         }
+    }
+
+    /// The type of what it makes that a setting may keep for some (`CREATE_EXPERIMENTS`, `CREATE_MODELS`).
+    pub fn creates(&self) -> Option<ResourceType> {
+        let made = [
+            (GrantEffect::ExperimentCreated, ResourceType::Experiment),
+            (GrantEffect::ModelCreated, ResourceType::RegisteredModel),
+        ];
+        made.into_iter().find(|(effect, _)| self.answer == Answer::Effect(*effect)).map(|(_, kind)| kind)
+    }
+
+    /// The way in which its requests name what a grant is about.
+    pub fn granted_by(&self) -> Option<GrantedBy> {
+        self.access().iter().find_map(|access| match access.parts().1.names {
+            ValueKind::Granted(by) => Some(by),
+            _ => None,
+        })
     }
 
     /// The endpoint that answers it here.
@@ -137,8 +157,13 @@ pub enum Requires {
     Authenticated,
     /// To be an administrator.
     Administrator,
-    /// To be the user whom this parameter names, or an administrator.
-    Oneself(&'static str),
+    /// To be the user whom the request names, or an administrator.
+    Oneself,
+    /// To be the user whom the request names, or a manager of the workspace `default`, or an administrator.
+    OneselfOrManager,
+    /// To be the user whom the request names, or a manager of a workspace in which that user has a role, or an
+    /// administrator.
+    OneselfOrManagerOfShared,
     /// Every one of these.
     All(&'static [Access]),
     /// Access to the things that each root field of the GraphQL document names.
@@ -157,8 +182,8 @@ pub enum Place {
     OfRole,
     /// Each that `workspace` names; it may be repeated.
     EachNamed,
-    /// One in which the user has a role whom this parameter names. About oneself everybody may ask.
-    OfUser(&'static str),
+    /// One in which the user has a role whom `username` names. About oneself everybody may ask.
+    OfUser,
 }
 
 /// A reader of bodies.
@@ -285,8 +310,42 @@ pub enum ValueKind {
     LineageRun,
     /// Where an experiment keeps its artifacts.
     ArtifactLocation,
-    /// The id beside `resource_type` in the grant API of MLflow 3.13 and later.
-    Granted,
+    /// The thing that a grant is about, which the request names in one of these ways.
+    Granted(GrantedBy),
+}
+
+/// A way to name what a grant is about: that of each API for grants that MLflow has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// `resource_type` and `resource_id`, where `*` is every resource of the type (MLflow 3.13).
+    TypeAndId,
+    /// `experiment_id` (MLflow 2.5 to 3.12).
+    Experiment,
+    /// `name`, of a registered model or a prompt (MLflow 2.5 to 3.12).
+    Model,
+    /// `experiment_id` and `scorer_name` (MLflow 3.6 to 3.12).
+    Scorer,
+    /// `secret_id`, as the next two in MLflow 3.9 to 3.12.
+    GatewaySecret,
+    /// `endpoint_id`.
+    GatewayEndpoint,
+    /// `model_definition_id`.
+    GatewayModelDefinition,
+}
+
+impl GrantedBy {
+    /// The parameters, in the order in which MLflow asks for them.
+    pub const fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::TypeAndId => &["resource_type", "resource_id"],
+            Self::Experiment => &["experiment_id"],
+            Self::Model => &["name"],
+            Self::Scorer => &["experiment_id", "scorer_name"],
+            Self::GatewaySecret => &["secret_id"],
+            Self::GatewayEndpoint => &["endpoint_id"],
+            Self::GatewayModelDefinition => &["model_definition_id"],
+        }
+    }
 }
 
 /// The ones who may do something with a review queue, of those who have the level. Whoever manages it may do all but the last.
@@ -463,19 +522,17 @@ pub enum Endpoint {
     ListTokens,
     DeleteToken,
     SignUp,
-    CreateExperimentPermission,
-    GetExperimentPermission,
-    UpdateExperimentPermission,
-    DeleteExperimentPermission,
-    CreateModelPermission,
-    GetModelPermission,
-    UpdateModelPermission,
-    DeleteModelPermission,
+    CreateResourcePermission,
+    GetResourcePermission,
+    UpdateResourcePermission,
+    DeleteResourcePermission,
     GrantPermission,
     RevokePermission,
     GetPermission,
     ListPermissions,
     CurrentPermissions,
+    ListResourceUsers,
+    NoWorkspaces,
     ListUserRoles,
     CreateRole,
     GetRole,
@@ -497,14 +554,13 @@ impl Endpoint {
         use Endpoint::*;
         match self {
             CreateUser | CreateUserUi | UpdatePassword | UpdateAdmin | DeleteUser | CreateToken => true,
-            CreateExperimentPermission | UpdateExperimentPermission | DeleteExperimentPermission => true,
-            CreateModelPermission | UpdateModelPermission | DeleteModelPermission => true,
+            CreateResourcePermission | UpdateResourcePermission | DeleteResourcePermission => true,
             GrantPermission | RevokePermission => true,
             CreateRole | UpdateRole | DeleteRole | AssignRole | UnassignRole => true,
             AddRolePermission | RemoveRolePermission | UpdateRolePermission => true,
             GetUser | ListUsers | CurrentUser | ListTokens | SignUp => false,
             DeleteToken => false, // a token may end itself; that of another user is the endpoint's business
-            GetExperimentPermission | GetModelPermission => false,
+            GetResourcePermission | ListResourceUsers | NoWorkspaces => false,
             GetPermission | ListPermissions | CurrentPermissions | ListUserRoles => false,
             GetRole | ListRoles | ListRolePermissions | ListRoleUsers => false,
         }
@@ -519,9 +575,10 @@ mod words {
     pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
     pub(super) use super::Place::{Anywhere, EachNamed, OfRole, OfUser};
     pub(super) use super::Requires::{Administrator, All, Authenticated, InWorkspace, Oneself, Public};
+    pub(super) use super::Requires::{OneselfOrManager, OneselfOrManagerOfShared};
     pub(super) use super::{
-        Answer, Body, Cardinality, ChildKind, Embedding, Endpoint, Field, GrantEffect, ListResponse, QueueRule,
-        Requires, Route, RowKind, ValueKind,
+        Answer, Body, Cardinality, ChildKind, Embedding, Endpoint, Field, GrantEffect, GrantedBy, ListResponse,
+        QueueRule, Requires, Route, RowKind, ValueKind,
     };
     pub(super) use crate::authz::ResourceType;
     pub(super) use crate::authz::workspace::Standing::{Manager, Member};
@@ -574,7 +631,12 @@ mod words {
         &field(ValueKind::Child(ChildKind::LoggedModel), Cardinality::Optional, &["model_id"]);
     pub(super) const TRACES_IF_ANY: &Field =
         &field(ValueKind::Child(ChildKind::Trace), Cardinality::EachOptional, &["trace_ids"]);
-    pub(super) const GRANTED: &Field = &field(ValueKind::Granted, Cardinality::One, &["resource_id"]);
+    pub(super) const GRANTED: &Field = &granted(GrantedBy::TypeAndId);
+
+    /// The thing that a grant is about.
+    pub(super) const fn granted(by: GrantedBy) -> Field {
+        field(ValueKind::Granted(by), Cardinality::One, by.parameters())
+    }
 }
 
 /// The families, in the order in which the documentation prints them.

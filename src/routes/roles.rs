@@ -20,5 +20,5 @@ pub const ROWS: &[Route] = &[
     post  ("{api}/3.0/mlflow/roles/assign",             InWorkspace(Manager, OfRole), Json, Local(AssignRole)),
     delete("{api}/3.0/mlflow/roles/unassign",           InWorkspace(Manager, OfRole), Json, Local(UnassignRole)),
     get   ("{api}/3.0/mlflow/roles/users/list",         InWorkspace(Manager, OfRole),       Local(ListRoleUsers)),
-    get   ("{api}/3.0/mlflow/users/roles/list",         InWorkspace(Manager, OfUser("username")), Local(ListUserRoles)),
+    get   ("{api}/3.0/mlflow/users/roles/list",         InWorkspace(Manager, OfUser),            Local(ListUserRoles)),
 ];

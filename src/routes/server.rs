@@ -42,15 +42,9 @@ pub const ROWS: &[Route] = &[
     // one workspace is served, the default one (docs/design.md)
     get   ("{api}/3.0/mlflow/workspaces",                 Authenticated,                     NO_WORKSPACES),
     post  ("{api}/3.0/mlflow/workspaces",                 Administrator,            Stream,  AsIs),
-    get   ("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,                     AsIs),
-    post  ("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,            Stream,  AsIs),
-    patch ("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,            Stream,  AsIs),
-    delete("{api}/3.0/mlflow/workspaces/{*rest}",         Administrator,            Stream,  AsIs),
-    get   ("{api}/3.0/mlflow/workspace-permissions",      Administrator,                     AsIs),
-    post  ("{api}/3.0/mlflow/scorers/permissions/create", Administrator,            Stream,  AsIs),
-    get   ("{api}/3.0/mlflow/scorers/permissions/get",    Administrator,                     AsIs),
-    patch ("{api}/3.0/mlflow/scorers/permissions/update", Administrator,            Stream,  AsIs),
-    delete("{api}/3.0/mlflow/scorers/permissions/delete", Administrator,            Stream,  AsIs),
+    get   ("{api}/3.0/mlflow/workspaces/{workspace_name}", Administrator,                    AsIs),
+    patch ("{api}/3.0/mlflow/workspaces/{workspace_name}", Administrator,           Stream,  AsIs),
+    delete("{api}/3.0/mlflow/workspaces/{workspace_name}", Administrator,           Stream,  AsIs),
 
     get   ("{api}/3.0/mlflow/server-info",                Public,                            ServerInfo),
     get   ("/server-info",                                Authenticated,                     ServerInfo), // MLflow 3.9

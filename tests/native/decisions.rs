@@ -33,8 +33,10 @@ fn outcome(world: &World, user: &str, row: &Route) -> &'static str {
 fn word_for(world: &World, row: &Route, answer: &Answer) -> &'static str {
     match (answer.status, row.answer) {
         (401, _) => "login",
-        (403, _) if matches!(row.requires, Requires::Oneself(_)) => "self", // refused for another user
-        (403, _) if matches!(row.requires, Requires::InWorkspace(_, Place::OfUser(_))) => "self",
+        // refused for another user
+        (403, _) if matches!(row.requires, Requires::Oneself) => "self",
+        (403, _) if matches!(row.requires, Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared) => "self",
+        (403, _) if matches!(row.requires, Requires::InWorkspace(_, Place::OfUser)) => "self",
         (403, _) => "no",
         (200, RouteAnswer::GraphQl) if answer.body.contains("null") => "no",
         (200, RouteAnswer::EmptyUnlessAdmin(_)) if world.mlflow.seen.borrow().is_empty() => "empty",

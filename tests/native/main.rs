@@ -15,6 +15,7 @@ mod effects;
 mod families;
 mod faults;
 mod fold;
+mod grants;
 mod interleavings;
 mod json_bodies;
 mod lockout;

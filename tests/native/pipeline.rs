@@ -667,7 +667,7 @@ fn the_creator_gets_manage() {
         user.body,
         "{\"user\":{\"experiment_permissions\":[{\"experiment_id\":\"7\",\"permission\":\"MANAGE\",\"user_id\":2}],\"id\":2,\
          \"is_admin\":false,\"registered_model_permissions\":[{\"name\":\"m\",\"permission\":\"MANAGE\",\"user_id\":2}],\
-         \"username\":\"alice\"}}\n"
+         \"scorer_permissions\":[],\"username\":\"alice\"}}\n"
     );
 }
 

@@ -33,6 +33,8 @@ pub const NOW: u64 = 1_800_000_000;
 pub struct Sqlite {
     connection: RefCell<rusqlite::Connection>,
     pub statements: Cell<usize>,
+    /// Steps of SQLite's machine.
+    pub steps: Cell<i64>,
     /// Fails the statements that hold this text.
     pub fails_on: RefCell<Option<&'static str>>,
     /// Gives this value in place of what a column of that name holds.
@@ -56,6 +58,7 @@ impl Sqlite {
         Self {
             connection: RefCell::new(connection),
             statements: Cell::new(0),
+            steps: Cell::new(0),
             fails_on: RefCell::new(None),
             garbles: RefCell::new(None),
             hangs: Cell::new(false),
@@ -144,6 +147,9 @@ impl Database for &Sqlite {
                     .collect();
                 read.push(serde_json::from_value(object.into()).map_err(|e| failed(&e))?);
             }
+            drop(rows);
+            let steps = prepared.reset_status(rusqlite::StatementStatus::VmStep);
+            self.steps.set(self.steps.get() + i64::from(steps));
             results.push(read);
         }
         transaction.commit().map_err(|e| failed(&e))?;

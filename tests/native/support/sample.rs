@@ -38,9 +38,10 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
     let mut body = serde_json::Map::new();
     body.insert("name".into(), "m".into());
     body.insert("new_name".into(), "new".into());
-    if let Requires::Oneself(parameter) = row.requires {
-        body.insert(parameter.into(), "bob".into());
-        return (format!("{path}?{parameter}=bob"), serde_json::Value::Object(body).to_string());
+    if let Requires::Oneself | Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared = row.requires {
+        body.insert("username".into(), "bob".into());
+        let target = format!("{path}?username=bob&resource_type=experiment&resource_id=1");
+        return (target, serde_json::Value::Object(body).to_string());
     }
     if let Requires::InWorkspace(_, place) = row.requires {
         let all = [("role_id", "1"), ("role_permission_id", "1"), ("workspace", "default"), ("username", "bob")];
@@ -49,7 +50,7 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
             Place::OfRole if path.contains("remove") || path.contains("permissions/update") => &all[1..2],
             Place::OfRole => &all[..1],
             Place::EachNamed => &all[2..3],
-            Place::OfUser(_) | Place::Anywhere => &all[3..],
+            Place::OfUser | Place::Anywhere => &all[3..],
         };
         body.extend(named.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
         let query: Vec<String> = named.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -70,8 +71,15 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
         let value = value.as_str();
         query.push(format!("{name}={value}"));
         put(&mut body, name, value);
-        if field.names == ValueKind::Granted {
-            body.insert("resource_type".into(), "experiment".into());
+        if let ValueKind::Granted(by) = field.names {
+            let value = |name: &str| match name {
+                "resource_type" => "experiment",
+                "scorer_name" | "name" => "m",
+                _ => "1",
+            };
+            let pairs = || by.parameters().iter().map(|name| (*name, value(name)));
+            query = pairs().map(|(name, value)| format!("{name}={value}")).collect();
+            body.extend(pairs().map(|(name, value)| (name.to_owned(), value.into())));
         }
     }
     let in_query = row.method == Method::Get || row.body == routes::Body::Stream;
@@ -85,7 +93,7 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
 fn value(names: ValueKind, experiment: &str) -> Option<String> {
     let n = experiment;
     let text = match names {
-        ValueKind::Experiment | ValueKind::InExperiment(_) | ValueKind::Granted => n.to_owned(),
+        ValueKind::Experiment | ValueKind::InExperiment(_) | ValueKind::Granted(_) => n.to_owned(),
         ValueKind::ExperimentByName => format!("e{n}"),
         ValueKind::RegisteredModel | ValueKind::ModelVersion => if n == "1" { "m" } else { "n" }.to_owned(),
         ValueKind::NewModelName | ValueKind::NextModelName => if n == "1" { "new" } else { "n" }.to_owned(),
