@@ -9,7 +9,9 @@ use mlflow_edge_auth::authz::Resource;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Headers, Method, Request};
 use mlflow_edge_auth::owners::Parent;
-use mlflow_edge_auth::routes::{Answer as RouteAnswer, ChildKind, GrantEffect, Requires, Route, RowKind, TABLE};
+use mlflow_edge_auth::routes::{
+    Answer as RouteAnswer, ChildKind, GrantEffect, ListResponse, Requires, Route, RowKind, TABLE,
+};
 use mlflow_edge_auth::upstream::OriginError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -91,8 +93,9 @@ fn no_fault_of_the_origin_opens_a_row() {
                     GrantEffect::ExperimentCreated | GrantEffect::ModelCreated | GrantEffect::Created(_)
                 )
             );
-            // a list that nobody is kept from; no row of it was shown
-            let reads = reads || matches!(row.answer, RouteAnswer::FilterRows(list) if list.of == RowKind::McpEndpoint);
+            // lists that nobody is kept from; no row of them was shown
+            let is_for_everybody = |list: ListResponse| matches!(list.of, RowKind::McpEndpoint | RowKind::Id(_));
+            let reads = reads || matches!(row.answer, RouteAnswer::FilterRows(list) if is_for_everybody(list));
             assert!(!written || reads || makes, "{place}: it was forwarded");
         }
     }
@@ -174,6 +177,7 @@ fn a_directory_that_fails_or_gives_nonsense_is_a_refusal_on_every_row() {
             let world = World::new();
             world.grant(2, "experiment", "1", "MANAGE");
             world.grant(2, "registered_model", "m", "MANAGE");
+            world.grant(2, "gateway_endpoint", "x-1", "MANAGE");
             // grants come with the caller, as JSON, or, once an answer was read, as rows of their own
             let is_of_a_row = matches!(column, "permission" | "resource_type" | "resource_pattern" | "role_id");
             if is_of_a_row
