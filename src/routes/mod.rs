@@ -8,8 +8,8 @@
 //! from the path if the pattern names it, from the query of a GET, from the JSON body of a POST or PATCH, and from
 //! either of a DELETE; two places that disagree are a 400.
 //!
-//! Children of an experiment or a registered model are decided by the grants on it. Whatever the classic permissions cannot
-//! express (the gateway, webhooks, jobs of others, the assistant) is for administrators, and its row says `Administrator`.
+//! Children of an experiment or a registered model are decided by the grants on it. Whatever nobody can be granted (webhooks,
+//! jobs of others, the assistant) is for administrators, and its row says `Administrator`.
 
 mod artifacts;
 mod datasets;
