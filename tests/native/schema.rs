@@ -147,7 +147,8 @@ fn allowed(world: &World, login: &str, kind: &str, id: &str) -> [bool; 4] {
         let target = format!("/api/2.0/mlflow/{path}/{rest}");
         let headers = [("Authorization", login), ("Content-Type", "application/json")];
         let answer = world.send(method, &target, &headers, body.map(|text| text.as_bytes()));
-        assert!([403, 404].contains(&answer.status), "{method} {target}: {} {}", answer.status, answer.body);
+        // 400: nobody is told of grants on a model that is named like the pattern of all
+        assert!([400, 403, 404].contains(&answer.status), "{method} {target}: {} {}", answer.status, answer.body);
         answer.status == 404
     })
 }
