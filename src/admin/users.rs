@@ -12,9 +12,9 @@ use crate::authz::{Caller, EVERY, Permission, Resource, ResourceType};
 use crate::error::{Code, Rejection, Result};
 use crate::http::Response;
 use crate::json::Json;
-use crate::request::Call;
 use crate::request::granted::parts_of_scorer;
 use crate::request::input::{flag, not_text, parameter};
+use crate::request::{Call, is_json_type};
 use crate::secret::Secret;
 
 const EMPTY: &str = "Username and password cannot be empty.";
@@ -49,8 +49,8 @@ fn full(user: &User) -> Value {
 }
 
 pub async fn create<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
-    // MLflow up to 3.12 compares the whole field
-    if call.content_type.as_deref() != Some("application/json") {
+    // As MLflow 3.13 and later, whose pages send a charset too; earlier ones compare the whole field.
+    if !call.content_type.as_deref().is_some_and(is_json_type) {
         return Err(Rejection::text("Invalid content type. Must be application/json"));
     }
     let (username, password) = (parameter(call, "username")?, parameter(call, "password")?);
@@ -115,7 +115,8 @@ pub async fn update_password<D: Database, S>(
 ) -> Result<Response<S>> {
     let username = call.account()?;
     let is_own = username == caller.username;
-    if is_own && admin.config.require_current_password {
+    // A client that gives it wants it looked at: MLflow's page asks for it before anything else.
+    if is_own && (admin.config.require_current_password || parameter(call, "current_password").is_ok()) {
         check_current(admin, call, username).await?;
     }
     let end_tokens = flag(call, "end_tokens")? || !is_own;

@@ -370,7 +370,7 @@ fn not_an_object() -> Rejection {
 }
 
 /// As werkzeug's `is_json`: `application/json` or `application/…+json`, parameters aside.
-fn is_json_type(value: &str) -> bool {
+pub fn is_json_type(value: &str) -> bool {
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

@@ -1,4 +1,4 @@
-"""Every method of the client that MLflow 3.17 has for users, roles and grants: once as it succeeds, once as it fails."""
+"""Every method of MLflow 3.17's client for users, roles and grants: once as it succeeds, once as it fails."""
 
 import inspect
 
@@ -44,6 +44,8 @@ def test_users(gate, as_admin):
 
     assert as_admin.update_user_admin(name, True) is None
     assert as_admin.get_user(name).is_admin is True
+    with User(name, PASSWORD).signed_in(), refused("BAD_REQUEST", "Users cannot delete their own account."):
+        as_admin.delete_user(name)
     as_admin.update_user_admin(name, False)
     assert as_admin.get_user(name).is_admin is False
 
@@ -52,6 +54,12 @@ def test_users(gate, as_admin):
         as_admin.update_user_password(name, "of-the-user-alone", current_password="of-the-administrator")
     with User(name, "of-the-user-alone").signed_in():
         assert described(as_admin.get_user(name)) == described(made)
+        with refused("INVALID_PARAMETER_VALUE", "Current password does not match."):
+            as_admin.update_user_password(name, PASSWORD, current_password="of-the-administrator")
+        # The gate can be told to ask for it (REQUIRE_CURRENT_PASSWORD): old clients have no way to give it.
+        if gate.process is None:
+            with refused("INVALID_PARAMETER_VALUE", "Current password is required when changing your own password."):
+                as_admin.update_user_password(name, PASSWORD)
 
     assert as_admin.delete_user(name) is None
     with User(name, "of-the-user-alone").signed_in(), refused("UNAUTHENTICATED"):
@@ -184,40 +192,31 @@ def present(gate, as_admin, experiment):
     return user, as_admin.get_user(user.name).id, role, permission, experiment
 
 
-def failures(gate, user, user_id, role, permission, experiment):
+def failures(user, user_id, role, permission, experiment):
     """Method, arguments, and the error that an administrator gets."""
     nobody = unique("nobody")
     invalid, absent, taken = "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"
     no_user, no_role = f"User with username={nobody} not found", f"Role with id={NEVER} not found"
     no_permission = f"Role permission with id={NEVER} not found"
     of_experiment = f"user={user.name} on resource_type=experiment, resource_id="
-    levels = "('READ', 'USE', 'EDIT', 'MANAGE', 'NO_PERMISSIONS', 'DENY')"
+    no_level = (
+        "Invalid permission 'OWN'. Valid permissions are: ('READ', 'USE', 'EDIT', 'MANAGE', 'NO_PERMISSIONS', 'DENY')"
+    )
+    reserved = "Role name '__user_9__' uses the reserved '__user_' prefix"
+    no_second = f"Role permission (role_id={role.id}, resource_type=experiment, resource_pattern={experiment})"
     row = (role.id, "experiment")
     return [
         ("create_user", (user.name, PASSWORD), taken, f"User (username={user.name}) already exists"),
-        ("create_user", (unique("user"), "short"), invalid, "Password must be at least 12 characters"),
+        ("create_user", (unique("user"), "short"), invalid, "Password must be "),
         ("get_user", (nobody,), absent, no_user),
         ("update_user_password", (nobody, PASSWORD), absent, no_user),
-        ("update_user_password", (user.name, "short"), invalid, "Password must be at least 12 characters"),
-        (
-            "update_user_password",
-            (gate.admin.name, PASSWORD),
-            invalid,
-            "Current password is required when changing your own password.",
-        ),
-        (
-            "update_user_password",
-            (gate.admin.name, PASSWORD, "not-the-password"),
-            invalid,
-            "Current password does not match.",
-        ),
+        ("update_user_password", (user.name, "short"), invalid, "Password must be "),
         ("update_user_admin", (nobody, True), absent, no_user),
         ("delete_user", (nobody,), absent, no_user),
-        ("delete_user", (gate.admin.name,), "BAD_REQUEST", "Users cannot delete their own account."),
         ("create_role", ("default", role.name), taken, f"Role (name={role.name}, workspace=default) already exists."),
         ("create_role", ("default", " "), invalid, "Role name cannot be empty."),
         ("create_role", (" ", "name"), invalid, "Workspace cannot be empty."),
-        ("create_role", ("default", "__user_9__"), invalid, "Role name '__user_9__' uses the reserved '__user_' prefix"),
+        ("create_role", ("default", "__user_9__"), invalid, reserved),
         ("get_role", (NEVER,), absent, no_role),
         ("get_role", ("abc",), invalid, "Parameter 'role_id' must be an integer. Got: 'abc'"),
         ("list_roles", ("",), invalid, "Parameter 'workspace' must be a non-empty string when provided."),
@@ -231,13 +230,8 @@ def failures(gate, user, user_id, role, permission, experiment):
         ("update_role", (role.id, " "), invalid, "Role name cannot be empty."),
         ("delete_role", (NEVER,), absent, no_role),
         ("add_role_permission", (NEVER, "run", "*", "READ"), absent, no_role),
-        (
-            "add_role_permission",
-            (*row, experiment, "EDIT"),
-            taken,
-            f"Role permission (role_id={role.id}, resource_type=experiment, resource_pattern={experiment}) already exists",
-        ),
-        ("add_role_permission", (*row, "1", "OWN"), invalid, f"Invalid permission 'OWN'. Valid permissions are: {levels}"),
+        ("add_role_permission", (*row, experiment, "EDIT"), taken, f"{no_second} already exists"),
+        ("add_role_permission", (*row, "1", "OWN"), invalid, no_level),
         (
             "add_role_permission",
             (*row, "1", "NO_PERMISSIONS"),
@@ -309,9 +303,9 @@ def failures(gate, user, user_id, role, permission, experiment):
     ]
 
 
-def test_failures_are_explained(gate, as_admin, present):
+def test_failures_are_explained(as_admin, present):
     before = [described(role) for role in as_admin.list_all_roles()]
-    calls = failures(gate, *present)
+    calls = failures(*present)
     # An administrator can do nothing wrong in listing all roles; the next test has what others are told.
     assert {method for method, *_ in calls} == METHODS - {"list_all_roles"}
     told = {}
