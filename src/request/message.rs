@@ -19,8 +19,8 @@
 //! An object that is in order already is not copied: what is written are slices of the text, with a few edits.
 //!
 //! A thousand metrics have four thousand members, of which nothing is wanted. Those that stand where the message has them
-//! and look as most do are passed in one place ([`Reader::plain_members`]), which knows only what is right; all that is
-//! not, or is another way to say it, goes the way of every member ([`Reader::member`]).
+//! and look as most do are passed in one place (`Reader::plain_members`), which knows only what is right; all that is
+//! not, or is another way to say it, goes the way of every member (`Reader::member`).
 
 mod order;
 mod scalar;
