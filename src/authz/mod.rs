@@ -9,7 +9,7 @@
 //! | EDIT           | x    | x   | x      |        |        | x        |
 //! | MANAGE         | x    | x   | x      | x      | x      | x        |
 //!
-//! [`grants`] has the rule that makes one level of all grants. Administrators pass.
+//! `grants.rs` has the rule that makes one level of all grants. Administrators pass.
 
 mod grants;
 mod permit;
