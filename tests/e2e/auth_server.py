@@ -5,6 +5,7 @@ Also used with MLflow 3.12 by scripts/fixtures/accounts.py, so nothing here need
 
 import base64
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
