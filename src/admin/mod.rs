@@ -59,7 +59,7 @@ async fn answer<D: Database, S>(
         Endpoint::CurrentUser => Ok(users::current(caller)),
         Endpoint::UpdatePassword => users::update_password(admin, call, caller).await,
         Endpoint::UpdateAdmin => users::update_admin(admin, call).await,
-        Endpoint::DeleteUser => users::delete(admin, call).await,
+        Endpoint::DeleteUser => users::delete(admin, call, caller).await,
         Endpoint::CreateToken => tokens::create(admin, call, caller).await,
         Endpoint::ListTokens => tokens::list(admin, call, caller).await,
         Endpoint::DeleteToken => tokens::delete(admin, call, caller).await,

@@ -116,7 +116,7 @@ pub async fn update_password<D: Database, S>(
     let username = call.account()?;
     let is_own = username == caller.username;
     // A client that gives it wants it looked at: MLflow's page asks for it before anything else.
-    if is_own && (admin.config.require_current_password || parameter(call, "current_password").is_ok()) {
+    if is_own && (admin.config.require_current_password || call.json()?.get("current_password").is_some()) {
         check_current(admin, call, username).await?;
     }
     let end_tokens = flag(call, "end_tokens")? || !is_own;
@@ -165,8 +165,15 @@ pub async fn update_admin<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) 
     removed(outcome, username)
 }
 
-pub async fn delete<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>) -> Result<Response<S>> {
+/// An administrator does not delete the own account (MLflow 3.17): whoever is left could be nobody who may.
+pub async fn delete<D: Database, S>(admin: &Admin<'_, D>, call: &Call<S>, caller: &Caller) -> Result<Response<S>> {
     let username = call.account()?;
+    if username == caller.username {
+        return Err(Rejection::mlflow(
+            Code::BadRequest,
+            "Users cannot delete their own account. Ask another admin to delete this user instead.",
+        ));
+    }
     removed(admin.accounts.delete_user(username).await?, username)
 }
 
