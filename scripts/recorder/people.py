@@ -198,14 +198,13 @@ class People:
     # --- the Worker's database ---
 
     def worker_rows(self):
-        """(user id, type, id, level) of the grants that the Worker has a type for."""
+        """(user id, type, pattern, level) of what the Worker is given."""
         rows = self.rows()
         if not self.world.worker_has_rows:
             managers = ((user, *thing, "MANAGE") for thing in self.things for user in self.world.holders)
             rows = (*managers, *self.of_new_users)
         for user, kind, resource, level in rows:
-            if kind in WORKER_TYPES:
-                yield self.user_id(user), kind, resource, level
+            yield self.user_id(user), kind, pattern_of(resource), level
 
     def recorded_rows(self):
         """(user id, type, pattern, level): what the replay gives everybody."""
@@ -248,8 +247,6 @@ def insert(into, rows):
     batches = [rows[start : start + 100] for start in range(0, len(rows), 100)]
     return "".join(f"INSERT INTO {into} VALUES {', '.join(batch)};\n" for batch in batches)
 
-
-WORKER_TYPES = {"experiment", "registered_model"}
 
 MLFLOW_TABLES = {
     "experiment": ("experiment_permissions", ["experiment_id"]),

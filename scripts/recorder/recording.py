@@ -51,9 +51,11 @@ class Recording:
             return ",\n".join("  " + json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
 
         users = [[name, hashed, is_admin] for _, name, hashed, is_admin in self.people.hashes()]
+        settle = self.names.settle
+        rows = [(user, kind, settle(pattern), level) for user, kind, pattern, level in self.people.recorded_rows()]
         parts = {
             "users": users,
-            "grants": sorted(self.people.recorded_rows(), key=lambda row: (row[1], row[0])),
+            "grants": sorted(rows, key=lambda row: (row[1], row[0])),
             "texts": list(self.texts),
             "answers": [list(key) for key in self.answers],
             "cases": self.cases,
