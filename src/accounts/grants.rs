@@ -1,6 +1,6 @@
 //! The grants of users: what decides a request, what the endpoints show, and what follows from an answer of the origin.
 //!
-//! What a user holds alone is in the user's own role, which is made with the first grant.
+//! The grants that a user holds alone are in the user's own role, which is made with the first of them.
 
 use serde::Deserialize;
 

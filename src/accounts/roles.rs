@@ -141,7 +141,7 @@ pub struct Role {
     pub name: String,
     /// The workspace.
     pub workspace: String,
-    /// What it is for.
+    /// A description, for people.
     pub description: Option<String>,
     /// Its permissions, in the order in which they were made.
     pub permissions: Vec<RolePermission>,

@@ -109,7 +109,7 @@ impl FromIterator<(Resource, Option<Grant>)> for Grants {
     }
 }
 
-/// What the grants say on a rung.
+/// The word of the grants on a rung.
 enum Spoken {
     /// The directory was not asked, so that nothing may follow from its silence.
     NotAsked,

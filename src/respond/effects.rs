@@ -146,7 +146,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     }
 }
 
-/// What a request with an effect is about, as far as the request says so.
+/// The subject of a request with an effect, as far as the request says so.
 struct Subject {
     /// The name of the model.
     name: String,

@@ -1,5 +1,5 @@
-//! What an answer holds of other resources than the one that was asked for: it goes out without those that the caller
-//! may not see, and an MCP server with what the caller may do (MLflow 3.17).
+//! Other resources inside an answer than the one that was asked for: it goes out without those that the caller may not
+//! see, and an MCP server with what the caller may do (MLflow 3.17).
 //!
 //! Each object is gone through twice by the same functions: once to learn what has to be known, which D1 says at once, and
 //! once to take out what may not be seen.
@@ -126,7 +126,7 @@ fn under<'j>(answer: &'j mut Json, path: &[&str]) -> Vec<&'j mut Json> {
     }
 }
 
-/// Who answers if something may be seen.
+/// The two ways to answer if something may be seen.
 enum Asked {
     /// Nobody yet: all that is asked is written down.
     Learning(Vec<Required>),

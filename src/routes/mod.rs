@@ -445,13 +445,13 @@ pub enum Embedding {
     ModelDefinition,
     /// A guardrail of an endpoint: its scorer.
     GuardrailConfig,
-    /// How secrets are encrypted, which is for administrators.
+    /// The encryption of secrets, which is for administrators.
     SecretsConfig,
     /// An MCP server: its versions; and what the caller may do is added.
     McpServer,
 }
 
-/// Which list of an answer holds what.
+/// The list of an answer whose rows are filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListResponse {
     /// The key of the list.

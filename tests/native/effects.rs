@@ -5,24 +5,17 @@ use crate::support::{ADMIN, ALICE, BOB, World, basic};
 
 const MODELS: &str = "/api/2.0/mlflow/registered-models";
 
-fn grants(world: &World) -> Vec<String> {
-    let rows = world.database.rows("SELECT * FROM grants ORDER BY user_id, resource_type, resource_id");
-    let text = |row: &serde_json::Value, name: &str| row[name].as_str().map_or(row[name].to_string(), str::to_owned);
-    let columns = ["user_id", "resource_type", "resource_id", "permission"];
-    rows.iter().map(|row| columns.map(|name| text(row, name)).join(" ")).collect()
-}
-
 #[test]
 fn a_model_that_is_renamed_to_its_own_name_keeps_everybodys_grants() {
     let world = World::new();
     world.grant(2, "registered_model", "m", "EDIT");
     world.grant(3, "registered_model", "m", "NO_PERMISSIONS");
-    let before = grants(&world);
+    let before = world.grants();
     let answer = world.post(ALICE, &format!("{MODELS}/rename"), r#"{"name":"m","new_name":"m"}"#);
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(grants(&world), before);
+    assert_eq!(world.grants(), before);
     world.post(ALICE, &format!("{MODELS}/rename"), r#"{"name":"m","new_name":"n"}"#);
-    assert_eq!(grants(&world), ["2 registered_model n EDIT", "3 registered_model n NO_PERMISSIONS"]);
+    assert_eq!(world.grants(), ["2 registered_model n EDIT", "3 registered_model n NO_PERMISSIONS"]);
 }
 
 #[test]
@@ -34,7 +27,7 @@ fn a_new_thing_is_its_creators_alone_whatever_stood_on_its_id_before() {
     world.post(ALICE, "/api/2.0/mlflow/experiments/create", r#"{"name":"x"}"#);
     world.post(ALICE, &format!("{MODELS}/create"), r#"{"name":"new"}"#);
     assert_eq!(
-        grants(&world),
+        world.grants(),
         ["2 experiment 7 MANAGE", "2 registered_model new MANAGE", "3 registered_model other READ"]
     );
 }
@@ -101,10 +94,10 @@ fn an_endpoint_acts_on_what_was_decided_on() {
     ] {
         assert_eq!(world.json("DELETE", ALICE, &delete, body).status, 400, "{body}");
     }
-    assert_eq!(grants(&world).len(), 3, "nothing was taken back");
+    assert_eq!(world.grants().len(), 3, "nothing was taken back");
     let body = r#"{"name":"mine","username":"bob"}"#;
     assert_eq!(world.json("DELETE", ALICE, &delete, body).status, 200, "both say the same");
-    assert_eq!(grants(&world).len(), 2);
+    assert_eq!(world.grants().len(), 2);
 }
 
 #[test]

@@ -38,13 +38,6 @@ fn script(world: &World, answer: impl Fn(&Seen) -> Option<(u16, String)> + 'stat
     *world.mlflow.script.borrow_mut() = Some(Box::new(move |seen| answer(seen).map(Ok)));
 }
 
-fn grants(world: &World) -> Vec<String> {
-    let rows = world.database.rows("SELECT * FROM grants ORDER BY user_id, resource_type, resource_id");
-    let text = |row: &serde_json::Value, name: &str| row[name].as_str().map_or(row[name].to_string(), str::to_owned);
-    let columns = ["user_id", "resource_type", "resource_id", "permission"];
-    rows.iter().map(|row| columns.map(|name| text(row, name)).join(" ")).collect()
-}
-
 // --- what a level lets one do --------------------------------------------------------------------------------------
 
 #[test]
@@ -189,7 +182,7 @@ fn anybody_makes_one_and_manages_it_unless_that_is_denied() {
         world.grant(3, kind, id, "READ"); // of one that was there before
         let answer = alice(&world, &format!("POST {request}"));
         assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
-        assert_eq!(grants(&world), ["2 experiment 1 EDIT".to_owned(), format!("2 {kind} {id} MANAGE")], "{kind}");
+        assert_eq!(world.grants(), ["2 experiment 1 EDIT".to_owned(), format!("2 {kind} {id} MANAGE")], "{kind}");
 
         let denied = with(&[("experiment", "1", "EDIT"), (kind, "*", "DENY")]);
         refused(&denied, &alice(&denied, &format!("POST {request}")), 403);
@@ -237,7 +230,7 @@ fn grants_go_with_what_is_deleted() {
         world.grant(3, kind, "other", "READ");
         let answer = alice(&world, &request);
         assert_eq!(answer.status, 200, "{request}: {}", answer.body);
-        assert_eq!(grants(&world), ["2 experiment 1 EDIT".to_owned(), format!("3 {kind} other READ")]);
+        assert_eq!(world.grants(), ["2 experiment 1 EDIT".to_owned(), format!("3 {kind} other READ")]);
     }
 }
 
@@ -541,7 +534,7 @@ fn a_further_version_of_a_scorer_makes_nobody_its_manager() {
     });
     let register = format!(r#"POST {SCORERS}/register {{"experiment_id":"1","name":"s","serialized_scorer":"x"}}"#);
     assert_eq!(alice(&world, &register).status, 200);
-    assert_eq!(grants(&world), ["2 experiment 1 EDIT", "3 scorer 1/s MANAGE"]);
+    assert_eq!(world.grants(), ["2 experiment 1 EDIT", "3 scorer 1/s MANAGE"]);
     for denied in [("scorer", "1/s", "DENY"), ("scorer_version", "*", "DENY"), ("experiment", "1", "READ")] {
         let world = with(&[("experiment", "1", "EDIT")]);
         world.grant(2, denied.0, denied.1, denied.2);
@@ -558,7 +551,7 @@ fn one_version_of_a_scorer_is_deleted_by_who_manages_versions_and_no_grant_goes(
     refused(&world, &alice(&world, &whole), 403);
     world.grant(3, "scorer", "1/s", "READ");
     assert_eq!(alice(&world, &version).status, 200);
-    assert!(grants(&world).contains(&"3 scorer 1/s READ".to_owned()));
+    assert!(world.grants().contains(&"3 scorer 1/s READ".to_owned()));
     for (kind, id, level) in [("scorer_version", "*", "EDIT"), ("scorer", "1/s", "DENY"), ("experiment", "1", "READ")] {
         let world = with(&of_versions);
         world.grant(2, kind, id, level);
@@ -773,7 +766,7 @@ fn an_mcp_server_has_a_name_that_is_found_in_one_way_in_a_path() {
             let world = with(&[]);
             let answer = world.post(user, MCP, &json!({ "name": name }).to_string());
             refused(&world, &answer, 400);
-            assert_eq!(grants(&world), [""; 0]);
+            assert_eq!(world.grants(), [""; 0]);
         }
     }
     let world = with(&[("mcp_server", "*", "MANAGE")]);

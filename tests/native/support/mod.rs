@@ -542,6 +542,17 @@ impl World {
         self.database.execute(&format!("INSERT OR REPLACE INTO grants VALUES ({user}, '{kind}', '{id}', '{level}')"));
     }
 
+    /// What users hold alone, a line each: user, type, id and level.
+    pub fn grants(&self) -> Vec<String> {
+        let rows = self.database.rows("SELECT * FROM grants ORDER BY user_id, resource_type, resource_id");
+        let text = |row: &serde_json::Value, name: &str| match &row[name] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let columns = ["user_id", "resource_type", "resource_id", "permission"];
+        rows.iter().map(|row| columns.map(|name| text(row, name)).join(" ")).collect()
+    }
+
     /// Sends a request as it would come from the wire.
     pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
         self.try_send(method, target, headers, body).expect("an answer")
