@@ -67,6 +67,25 @@ const OWN: &str = "
     INSERT INTO role_permissions (role_id, resource_type, resource_pattern, permission)
     SELECT id, ?2, ?3, 'MANAGE' FROM roles WHERE user_id = ?1 AND workspace = 'default'
     ON CONFLICT DO UPDATE SET permission = 'MANAGE' RETURNING id";
+/// Nobody manages the resource (`?2`, `?3`) alone, or is shut out of it: it is not known as a thing that is there.
+macro_rules! is_unclaimed {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM role_permissions AS p JOIN roles AS r ON r.id = p.role_id AND r.user_id IS NOT NULL
+           WHERE p.resource_type = ?2 AND p.resource_pattern = ?3 AND p.permission IN ('MANAGE', 'DENY'))"
+    };
+}
+const FORGET_UNCLAIMED: &str = concat!(
+    "DELETE FROM role_permissions WHERE resource_type = ?2 AND resource_pattern = ?3 AND ?1 > 0
+       AND role_id IN (SELECT id FROM roles WHERE user_id IS NOT NULL) AND ",
+    is_unclaimed!(),
+    " RETURNING id"
+);
+const OWN_UNCLAIMED: &str = concat!(
+    "INSERT INTO role_permissions (role_id, resource_type, resource_pattern, permission)
+     SELECT id, ?2, ?3, 'MANAGE' FROM roles WHERE user_id = ?1 AND workspace = 'default' AND ",
+    is_unclaimed!(),
+    " RETURNING id"
+);
 /// The grants that users hold alone on the resource (`?1`, `?2`), under whichever of the two types of a name.
 macro_rules! own_grants_on {
     () => {
@@ -100,6 +119,9 @@ impl<D: Database> Accounts<D> {
     /// Returns a user's grants on these patterns. Of a user who was deleted since the sign-in none is left, which must
     /// not count as the default: that is a rejection.
     pub async fn grants(&self, user_id: i64, wanted: &[Resource]) -> Result<Grants> {
+        if wanted.is_empty() {
+            return Ok(Grants::default());
+        }
         let sql = if wanted.len() > MOST_LOOKS { GRANTS_OF_TYPE } else { GRANTS };
         let mut rows: Vec<GrantRow> = self.query(sql!(sql, user_id, wanted_json(wanted).as_str())).await?;
         let found = rows.len();
@@ -145,6 +167,19 @@ impl<D: Database> Accounts<D> {
             Some(rows) if !rows.is_empty() => Ok(()),
             _ => Err(fault("the creator was deleted meanwhile")),
         }
+    }
+
+    /// The same for a thing that may have been there before: where somebody manages it alone, or is shut out of it, all
+    /// stays as it is.
+    pub async fn grant_manage_if_unclaimed(&self, user_id: i64, resource: &Resource) -> Result<()> {
+        let about = |text: &'static str| sql!(text, user_id, resource.kind.as_str(), resource.id.as_str());
+        let statements = vec![
+            about(FORGET_UNCLAIMED),
+            sql!(CREATORS_ROLE, user_id),
+            sql!(CREATORS_ASSIGNMENT, user_id),
+            about(OWN_UNCLAIMED),
+        ];
+        self.run::<Id>(statements).await.map(drop)
     }
 
     /// Takes back the grants that users hold alone on a resource that is gone.

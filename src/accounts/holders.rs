@@ -19,12 +19,6 @@ macro_rules! managed {
         )
     };
 }
-const MANAGED_WORKSPACES_OF: &str = concat!(
-    "SELECT DISTINCT workspace FROM (",
-    managed!("?1"),
-    ") AS managed WHERE EXISTS (SELECT 1 FROM users AS u JOIN user_role_assignments AS a ON a.user_id = u.id
-       JOIN roles AS r ON r.id = a.role_id WHERE u.username = ?2 AND r.workspace = managed.workspace) ORDER BY workspace"
-);
 const HAS_ROLE: &str = "
     SELECT r.id FROM user_role_assignments AS a JOIN roles AS r ON r.id = a.role_id
     WHERE a.user_id = ?1 AND r.workspace = 'default' AND r.user_id IS NULL
@@ -108,16 +102,6 @@ pub struct Holders {
 }
 
 impl<D: Database> Accounts<D> {
-    /// Returns the workspaces that a user manages, of those in which an account has a role.
-    pub async fn managed_workspaces_of(&self, manager: i64, username: &str) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Row {
-            workspace: String,
-        }
-        let rows: Vec<Row> = self.query(sql!(MANAGED_WORKSPACES_OF, manager, username)).await?;
-        Ok(rows.into_iter().map(|row| row.workspace).collect())
-    }
-
     /// Returns true if a user has one of these roles of the workspace `default`.
     pub async fn has_role(&self, user_id: i64, names: &[String]) -> Result<bool> {
         Ok(self.id(sql!(HAS_ROLE, user_id, serde_json::json!(names).to_string().as_str())).await?.is_some())

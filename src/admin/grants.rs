@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use super::roles::{is_level_for, known_level, no_level_for};
 use super::{Admin, no_user, ok};
 use crate::accounts::holders::RoleGrant;
 use crate::accounts::{Change, Database, GrantKey};
@@ -56,19 +57,8 @@ fn new_grant<S>(call: &Call<S>) -> Result<(&Granted, Permission)> {
 }
 
 fn level<S>(call: &Call<S>, kind: ResourceType) -> Result<Permission> {
-    match text(call, "permission")?.as_str() {
-        "NO_PERMISSIONS" => Err(Rejection::invalid(format!(
-            "Invalid permission 'NO_PERMISSIONS' for resource_type='{}'. Resource-level grants accept only: \
-             ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE').",
-            kind.as_str()
-        ))),
-        other => Permission::parse(other).ok_or_else(|| {
-            Rejection::invalid(format!(
-                "Invalid permission '{other}'. Valid permissions are: \
-                 ('READ', 'USE', 'EDIT', 'MANAGE', 'NO_PERMISSIONS', 'DENY')"
-            ))
-        }),
-    }
+    let level = known_level(&text(call, "permission")?)?;
+    if is_level_for(level, kind) { Ok(level) } else { Err(no_level_for(level.as_str(), kind)) }
 }
 
 fn answer<S>(change: Change, key: &GrantKey<'_>, code: Code, outcome: &str) -> Result<Response<S>> {

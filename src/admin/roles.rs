@@ -272,7 +272,7 @@ fn read_pattern(kind: ResourceType, pattern: &Json) -> Result<Resource> {
     granted::pattern(kind, text)
 }
 
-fn known_level(name: &str) -> Result<Permission> {
+pub(super) fn known_level(name: &str) -> Result<Permission> {
     Permission::parse(name).ok_or_else(|| {
         Rejection::invalid(format!(
             "Invalid permission '{name}'. Valid permissions are: \
@@ -282,14 +282,14 @@ fn known_level(name: &str) -> Result<Permission> {
 }
 
 /// Returns true if the level can be granted on resources of the type.
-fn is_level_for(level: Permission, kind: ResourceType) -> bool {
+pub(super) fn is_level_for(level: Permission, kind: ResourceType) -> bool {
     match kind {
         ResourceType::Workspace => matches!(level, Permission::Use | Permission::Manage),
         _ => level != Permission::NoPermissions,
     }
 }
 
-fn no_level_for(level: &str, kind: ResourceType) -> Rejection {
+pub(super) fn no_level_for(level: &str, kind: ResourceType) -> Rejection {
     let (grants, levels) = match kind {
         ResourceType::Workspace => ("Workspace-wide", "('MANAGE', 'USE')"),
         _ => ("Resource-level", "('DENY', 'EDIT', 'MANAGE', 'READ', 'USE')"),

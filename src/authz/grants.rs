@@ -170,9 +170,14 @@ impl Required {
         Self { own: Rung::new(capability, resource), container: None }
     }
 
-    /// A capability on the children of a type in a container: to see the container, and the capability by a grant on the
-    /// children or else by one on the container.
+    /// A capability on the children of a type in a container: to see the container, and the capability on the children.
     pub fn on_children(capability: Capability, child: ResourceType, container: &Resource) -> [Self; 2] {
+        [Self::on(Capability::Read, container), Self::of_child(capability, child, container)]
+    }
+
+    /// A capability by a grant on the children of a type, or else by one on their container. It counts only for those who
+    /// may see the container.
+    pub fn of_child(capability: Capability, child: ResourceType, container: &Resource) -> Self {
         let child = match (child, container.kind) {
             (ResourceType::RegisteredModelVersion, ResourceType::Prompt) => ResourceType::PromptVersion,
             (child, _) => child,
@@ -183,8 +188,7 @@ impl Required {
             (_, capability) => capability,
         };
         let own = Rung::new(capability, &Resource::every(child));
-        let container_rung = Rung::new(of_container, container);
-        [Self::on(Capability::Read, container), Self { own, container: Some(container_rung) }]
+        Self { own, container: Some(Rung::new(of_container, container)) }
     }
 
     fn rungs(&self) -> impl Iterator<Item = &Rung> {

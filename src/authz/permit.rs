@@ -42,11 +42,6 @@ pub enum Requirement<'a> {
     Administrator,
     /// To be this user, or an administrator.
     Account(&'a str),
-    /// To manage the workspace `default`, or to be an administrator.
-    Manager,
-    /// To manage any of these workspaces, which are those that the caller does manage among the ones in question, or to
-    /// be an administrator.
-    ManagerOf(&'a [String]),
     /// Each of these, or to be an administrator.
     All(&'a [Required]),
     /// A standing in workspaces, given those in which the caller has a role, or to be an administrator.
@@ -82,10 +77,6 @@ pub enum Reason {
     Administrator,
     /// It is the caller's own account.
     OwnAccount,
-    /// The caller manages the workspace `default`, by this grant.
-    Manager(Grant),
-    /// The caller manages these workspaces.
-    ManagerOf(Vec<String>),
     /// Each of these is held, and is enough.
     Held(Vec<Held>),
     /// The caller stands so in these workspaces.
@@ -177,11 +168,6 @@ pub enum Denial {
         /// The standing that was needed, and where.
         needed: InWorkspace,
     },
-    /// It is for those who manage the workspace, or one that the other user has a role in.
-    NoManager {
-        /// Row of the users table.
-        user: i64,
-    },
     /// A setting keeps it for others to make such a thing.
     NoCreator {
         /// Row of the users table.
@@ -211,7 +197,6 @@ impl fmt::Display for Denial {
             Self::NoAdministrator { user } => write!(f, "user {user} is no administrator"),
             Self::AnotherAccount { user } => write!(f, "user {user} asks about another user"),
             Self::NoStanding { user, needed } => write!(f, "user {user} is not {needed}"),
-            Self::NoManager { user } => write!(f, "user {user} does not manage the workspace"),
             Self::NoCreator { user, kind } => {
                 write!(f, "user {user} is not among those who may make a {}", kind.as_str())
             }
@@ -240,7 +225,6 @@ pub fn decide(
             Requirement::Authenticated | Requirement::Administrator => Err(Denial::NoLogin),
             Requirement::Account(_) | Requirement::All(_) => Err(Denial::NoLogin),
             Requirement::InWorkspace(..) => Err(Denial::NoLogin),
-            Requirement::Manager | Requirement::ManagerOf(_) => Err(Denial::NoLogin),
         };
     };
     let user = caller.id;
@@ -254,9 +238,6 @@ pub fn decide(
         Requirement::Administrator => return Err(Denial::NoAdministrator { user }),
         Requirement::Account(name) if *name == caller.username => Reason::OwnAccount,
         Requirement::Account(_) => return Err(Denial::AnotherAccount { user }),
-        Requirement::Manager => Reason::Manager(grants.of_manager().ok_or(Denial::NoManager { user })?),
-        Requirement::ManagerOf([]) => return Err(Denial::NoManager { user }),
-        Requirement::ManagerOf(workspaces) => Reason::ManagerOf(workspaces.to_vec()),
         Requirement::All(all) => Reason::Held(held(all, user, grants, policy)?),
         Requirement::InWorkspace(needed, presence) => match needed.held(presence) {
             Some(held) => Reason::InWorkspace(held),
@@ -309,8 +290,6 @@ mod tests {
             Requirement::Administrator,
             Requirement::Account("alice"),
             Requirement::Account(""),
-            Requirement::Manager,
-            Requirement::ManagerOf(&[]),
             Requirement::All(&[]),
             Requirement::InWorkspace(
                 &InWorkspace { needed: Standing::Member, scope: Scope::Any },
@@ -329,10 +308,6 @@ mod tests {
         assert_eq!(ask(Requirement::Account("bob"), Some(&alice)), Err(Denial::AnotherAccount { user: 2 }));
         assert_eq!(ask(Requirement::Account("bob"), Some(&admin)), Ok(Reason::Administrator));
         assert_eq!(ask(Requirement::Administrator, Some(&alice)), Err(Denial::NoAdministrator { user: 2 }));
-        assert_eq!(ask(Requirement::Manager, Some(&alice)), Err(Denial::NoManager { user: 2 }));
-        assert_eq!(ask(Requirement::ManagerOf(&[]), Some(&alice)), Err(Denial::NoManager { user: 2 }));
-        let managed = ["a".to_owned()];
-        assert_eq!(ask(Requirement::ManagerOf(&managed), Some(&alice)), Ok(Reason::ManagerOf(managed.to_vec())));
         // the default permission, which is MANAGE here, manages no workspace
         let workspace = [Required::on(Capability::Manage, &Resource::every(ResourceType::Workspace))];
         assert!(ask(Requirement::All(&workspace), Some(&alice)).is_err());

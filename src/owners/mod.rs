@@ -148,7 +148,8 @@ impl<O: Origin> Owners<'_, O> {
                 let mut parents = self.parents.borrow_mut();
                 parents.get(&(*part, id.clone())).and_then(|parent| parent.experiments.first()).cloned()
             }
-            ResourceRef::ExperimentByName(_) | ResourceRef::ChildIfExists(..) | ResourceRef::Location { .. } => None,
+            ResourceRef::ExperimentByName(_) | ResourceRef::ExperimentByNameIfExists(_) => None,
+            ResourceRef::ChildIfExists(..) | ResourceRef::Location { .. } => None,
             ResourceRef::ArtifactLocation(_) | ResourceRef::Anybodys | ResourceRef::Nothing(_) => None,
             ResourceRef::EndpointByName(_) | ResourceRef::ScorerOfGuardrail(_) => None,
         }
@@ -232,10 +233,13 @@ impl<O: Origin> Owners<'_, O> {
             ResourceRef::Location { source, run, logged_model } => {
                 self.owner(source, run.as_deref(), logged_model.as_deref(), cached).await
             }
-            ResourceRef::ExperimentByName(name) => {
+            ResourceRef::ExperimentByName(name) | ResourceRef::ExperimentByNameIfExists(name) => {
                 let target = format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={}", encoded(name));
-                let answer = self.ask(target).await?.ok_or_else(|| not_found(subject))?;
-                experiments_in(&answer, &["experiment", "experiment_id"])
+                match (self.ask(target).await?, subject) {
+                    (Some(answer), _) => experiments_in(&answer, &["experiment", "experiment_id"]),
+                    (None, ResourceRef::ExperimentByNameIfExists(_)) => Ok(Vec::new()),
+                    (None, _) => Err(not_found(subject)),
+                }
             }
             ResourceRef::EndpointByName(name) => Ok(vec![self.endpoint_by_name(name).await?]),
             ResourceRef::ScorerOfGuardrail(id) => Ok(vec![self.scorer_of_guardrail(id).await?]),

@@ -3,7 +3,7 @@
 use super::authorizer::Authorizer;
 use super::{ID, encoded, experiments_in};
 use crate::accounts::Database;
-use crate::authz::{Caller, Capability, Required, ResourceType, may_read, patterns};
+use crate::authz::{Caller, Capability, Grants, Required, ResourceType, may_read, patterns};
 use crate::error::{Rejection, Result};
 use crate::json::Json;
 use crate::request::{Call, Payload};
@@ -12,18 +12,31 @@ use crate::upstream::{Origin, bad_upstream_response};
 
 impl<D: Database, O: Origin> Authorizer<'_, D, O> {
     /// Refuses a caller who has the level for it and yet may not do this with the queue that the request names.
-    pub(super) async fn check_queues(&self, route: &Route, call: &Call<O::Stream>, caller: &Caller) -> Result<()> {
+    pub(super) async fn check_queues(
+        &self,
+        route: &Route,
+        call: &Call<O::Stream>,
+        caller: &Caller,
+        grants: &Grants,
+    ) -> Result<()> {
         for access in route.access() {
             let (_, field) = access.parts();
             let ValueKind::Queue(rule) = field.names else { continue };
             for id in call.values(field)? {
-                self.check_queue(rule, &id, call, caller).await?;
+                self.check_queue(rule, &id, call, caller, grants).await?;
             }
         }
         Ok(())
     }
 
-    async fn check_queue(&self, rule: QueueRule, id: &str, call: &Call<O::Stream>, caller: &Caller) -> Result<()> {
+    async fn check_queue(
+        &self,
+        rule: QueueRule,
+        id: &str,
+        call: &Call<O::Stream>,
+        caller: &Caller,
+        grants: &Grants,
+    ) -> Result<()> {
         let answer = self.owners.ask(format!("/api/3.0/mlflow/review-queues/get?queue_id={}", encoded(id))).await?;
         let answer = answer.ok_or_else(|| Rejection::denied(format!("no review queue '{id}'")))?;
         let queue = answer.field("review_queue").ok_or_else(|| bad_upstream_response("no review queue"))?;
@@ -42,7 +55,11 @@ impl<D: Database, O: Origin> Authorizer<'_, D, O> {
             .iter()
             .flat_map(|experiment| Required::on_children(capability, ResourceType::ReviewQueue, experiment))
             .collect();
-        let grants = self.accounts.grants(caller.id, &patterns(&required)).await?;
+        let patterns = patterns(&required);
+        let grants = match grants.cover(patterns.iter()) {
+            true => grants.clone(),
+            false => self.accounts.grants(caller.id, &patterns).await?,
+        };
         match may_read(&required, &grants, self.owners.config.policy()) {
             true => Ok(()),
             false => Err(Rejection::denied(format!("neither manager, nor owner or reviewer, of the queue '{id}'"))),

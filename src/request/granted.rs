@@ -115,7 +115,7 @@ fn read<S>(call: &Call<S>, by: GrantedBy) -> Result<Granted> {
         GrantedBy::Scorer => {
             let experiment = Resource::experiment(&id_or_every(call, "experiment_id")?)?;
             let name = text(call, "scorer_name")?;
-            let resource = scorer(&experiment.id, not_empty("scorer_name", &name)?);
+            let resource = Resource::scorer(&experiment, not_empty("scorer_name", &name)?);
             Ok(Granted { resource, by, ids: vec![("experiment_id", experiment.id), ("scorer_name", name)] })
         }
         GrantedBy::GatewaySecret => of_gateway("secret_id", ResourceType::GatewaySecret),
@@ -174,7 +174,7 @@ fn named(kind: ResourceType, id: String) -> Result<Resource> {
         _ if id == EVERY => Ok(Resource::every(kind)),
         ResourceType::Experiment => Resource::experiment(&id),
         ResourceType::Scorer => match parts_of_scorer(&id) {
-            Some((experiment, name)) => Ok(scorer(&Resource::experiment(experiment)?.id, &name)),
+            Some((experiment, name)) => Ok(Resource::scorer(&Resource::experiment(experiment)?, &name)),
             None => Err(Rejection::invalid(match id.contains('/') {
                 false => "Invalid scorer resource_id. Expected '<experiment_id>/<scorer_name>'.".to_owned(),
                 true => format!(
@@ -185,11 +185,6 @@ fn named(kind: ResourceType, id: String) -> Result<Resource> {
         },
         _ => Ok(Resource { kind, id }),
     }
-}
-
-/// The scorer of a name in an experiment, by the id that MLflow makes of both.
-fn scorer(experiment: &str, name: &str) -> Resource {
-    Resource { kind: ResourceType::Scorer, id: format!("{experiment}/{}", percent_encode(name, "")) }
 }
 
 /// The experiment and the name of a scorer, out of an id in its one spelling.

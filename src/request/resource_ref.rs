@@ -32,10 +32,8 @@ impl RequiredAccess {
         if self.children.is_empty() {
             return vec![Required::on(self.capability, resource)];
         }
-        let mut all: Vec<Required> =
-            self.children.iter().flat_map(|child| Required::on_children(self.capability, *child, resource)).collect();
-        all.dedup();
-        all
+        let children = self.children.iter().map(|child| Required::of_child(self.capability, *child, resource));
+        std::iter::once(Required::on(Capability::Read, resource)).chain(children).collect()
     }
 }
 
@@ -46,6 +44,8 @@ pub enum ResourceRef {
     Known(Resource),
     /// The experiment of this name, whose id only the origin knows.
     ExperimentByName(String),
+    /// The same if it exists.
+    ExperimentByNameIfExists(String),
     /// The experiments that the child of this id belongs to.
     Child(ChildKind, String),
     /// The same if it exists; if not it is nobody's yet.
@@ -87,7 +87,8 @@ impl ResourceRef {
                 let run = run.as_ref().map(|_| ResourceType::Run);
                 run.into_iter().chain(logged_model.as_ref().map(|_| ResourceType::LoggedModel)).collect()
             }
-            Self::Known(_) | Self::ExperimentByName(_) | Self::ArtifactLocation(_) => Vec::new(),
+            Self::Known(_) | Self::ExperimentByName(_) | Self::ExperimentByNameIfExists(_) => Vec::new(),
+            Self::ArtifactLocation(_) => Vec::new(),
             Self::EndpointByName(_) => Vec::new(),
             Self::ScorerOfGuardrail(_) => vec![ResourceType::ScorerVersion],
             Self::Anybodys | Self::Nothing(_) => Vec::new(),
@@ -154,6 +155,8 @@ impl<S> Call<S> {
                 return Ok(Some(RequiredAccess { capability, subject, children }));
             }
             ValueKind::ExperimentByName => ResourceRef::ExperimentByName(value),
+            ValueKind::OwnExperiment if self.optional("experiment_id")?.is_some() => return Ok(None),
+            ValueKind::OwnExperiment => ResourceRef::ExperimentByNameIfExists(format!("gateway/{value}")),
             ValueKind::Child(part) => ResourceRef::Child(part, value),
             ValueKind::InChild(part, children) => {
                 let subject = ResourceRef::Child(part, value);
@@ -383,6 +386,7 @@ fn folder_types(below: &[&str], is_recursive: bool) -> Vec<ResourceType> {
     let is_run_id = |folder: &str| folder.len() == 32 && folder.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     match below {
         [] if is_recursive => vec![ResourceType::Run, ResourceType::Trace, ResourceType::LoggedModel],
+        [] => vec![ResourceType::Run], // its folders are named like the runs
         ["models", ..] => vec![ResourceType::LoggedModel],
         ["traces", ..] => vec![ResourceType::Trace],
         [_, "artifacts", ..] => vec![ResourceType::Run],

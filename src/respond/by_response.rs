@@ -33,7 +33,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             _ if required.is_empty() => return Ok(signed_in.release(answer.into_rejection("a list")?)),
             // it may speak of something hidden, and does not say whose that is
             _ => {
-                let permit = self.authorizer.all(&call, &targets, caller, Grants::default()).await?;
+                let permit = self.authorizer.all(&call, &targets, caller, &mut Grants::default()).await?;
                 let answer = answer.release(&permit);
                 return Ok(permit.release(answer));
             }

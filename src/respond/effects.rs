@@ -81,11 +81,13 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
                 let made = made(&read_json(&bytes)?, kind)?;
                 self.grant_manage_or_undo(caller, &made).await?;
             }
-            // a further version does not make a scorer one's own, whoever may write into its experiment
+            // A further version does not make a scorer one's own, whoever may write into its experiment. MLflow counts from 1
+            // again if all versions were deleted one by one; its manager, and those who are shut out, stay then.
             GrantEffect::ScorerRegistered if !is_first_version(&read_json(&bytes)?) => {}
             GrantEffect::ScorerRegistered => {
                 if let Some(scorer) = &subject.resource {
-                    self.grant_manage_or_undo(caller, scorer).await?;
+                    let grant = async || self.accounts.grant_manage_if_unclaimed(caller.id, scorer).await;
+                    self.or_undo(caller, scorer, grant).await?;
                 }
             }
             GrantEffect::Deleted(_) | GrantEffect::ScorerDeleted => {
@@ -127,9 +129,11 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
     /// MANAGE for the creator. If it cannot be recorded the resource would be as open as the default permission says
     /// and nobody's: it is deleted again, and the answer says what happened.
     async fn grant_manage_or_undo(&self, caller: &Caller, resource: &Resource) -> Result<()> {
-        let Err(failure) = retry(async || self.accounts.grant_manage(caller.id, resource).await).await else {
-            return Ok(());
-        };
+        self.or_undo(caller, resource, async || self.accounts.grant_manage(caller.id, resource).await).await
+    }
+
+    async fn or_undo(&self, caller: &Caller, resource: &Resource, grant: impl AsyncFn() -> Result<()>) -> Result<()> {
+        let Err(failure) = retry(grant).await else { return Ok(()) };
         let (method, target, object) = undoing(resource);
         let undone = self.proxy.ask(method, target, object, Some(&caller.username)).await;
         let undone = undone.is_ok_and(|response| response.is_success());

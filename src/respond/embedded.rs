@@ -73,11 +73,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         let mut asked = Asked::Learning(Vec::new());
         objects.iter_mut().for_each(|object| embedding.hide(object, &mut asked));
         let Asked::Learning(required) = asked else { return Ok(()) };
-        let patterns = authz::patterns(&required);
-        let grants = match patterns.is_empty() {
-            true => Grants::default(),
-            false => self.accounts.grants(caller.id, &patterns).await?,
-        };
+        let grants = self.accounts.grants(caller.id, &authz::patterns(&required)).await?;
         let mut asked = Asked::Knowing(grants, self.config.policy());
         objects.iter_mut().for_each(|object| embedding.hide(object, &mut asked));
         Ok(())
@@ -174,7 +170,7 @@ fn text(object: &Json, path: &[&str]) -> Option<String> {
 fn hide_in_mapping(mapping: &mut Json, asked: &mut Asked) {
     let definition =
         text(mapping, &["model_definition_id"]).or_else(|| text(mapping, &["model_definition", "model_definition_id"]));
-    if definition.is_some_and(|id| !asked.is_not_denied(ResourceType::GatewayModelDefinition, &id)) {
+    if definition.is_none_or(|id| !asked.is_not_denied(ResourceType::GatewayModelDefinition, &id)) {
         mapping.remove("model_definition");
         mapping.remove("model_definition_id");
     }
@@ -183,7 +179,7 @@ fn hide_in_mapping(mapping: &mut Json, asked: &mut Asked) {
 
 fn hide_in_definition(definition: &mut Json, asked: &mut Asked) {
     let secret = text(definition, &["secret_id"]);
-    if secret.is_some_and(|id| !asked.is_not_denied(ResourceType::GatewaySecret, &id)) {
+    if secret.is_none_or(|id| !asked.is_not_denied(ResourceType::GatewaySecret, &id)) {
         definition.remove("secret_id");
         definition.remove("secret_name");
     }
@@ -208,16 +204,20 @@ pub(super) fn to_see_scorer(experiment: &Resource, scorer: &Resource) -> Vec<Req
 }
 
 fn describe_mcp_server(server: &mut Json, asked: &mut Asked) {
-    let Some(name) = text(server, &["name"]) else { return };
+    let Some(name) = text(server, &["name"]) else { return hide_mcp_versions(server) };
     let it = Resource { kind: ResourceType::McpServer, id: name };
     let may = ACTIONS.iter().filter(|(capability, _)| asked.may(&[Required::on(*capability, &it)]));
     let actions = may.map(|(_, action)| Json::Text((*action).to_owned())).collect();
     server.set("allowed_actions", Json::List(actions));
     let versions = Required::on_children(Capability::NotDenied, ResourceType::McpServerVersion, &it);
     if !asked.may(&versions) {
-        for way in under(server, &["access_endpoints", "[]"]) {
-            let shown = OF_MCP_VERSION.iter().filter(|name| way.get(name).is_some()).copied().collect::<Vec<_>>();
-            shown.into_iter().for_each(|name| way.set(name, Json::Null));
-        }
+        hide_mcp_versions(server);
+    }
+}
+
+fn hide_mcp_versions(server: &mut Json) {
+    for way in under(server, &["access_endpoints", "[]"]) {
+        let shown = OF_MCP_VERSION.iter().filter(|name| way.get(name).is_some()).copied().collect::<Vec<_>>();
+        shown.into_iter().for_each(|name| way.set(name, Json::Null));
     }
 }

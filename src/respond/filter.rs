@@ -135,8 +135,8 @@ fn to_see(row: &Named, of: RowKind) -> Result<Vec<Required>> {
         || Resource::experiment(&row.id).map_err(|_| bad_upstream_response("an experiment id that is none"));
     Ok(match of {
         RowKind::RegisteredModel | RowKind::ModelVersion if row.id == EVERY => Vec::new(),
-        RowKind::RegisteredModel => vec![Required::on(Capability::Read, &model)],
-        RowKind::ModelVersion => {
+        // a model says its latest versions
+        RowKind::RegisteredModel | RowKind::ModelVersion => {
             Required::on_children(Capability::Read, ResourceType::RegisteredModelVersion, &model).into()
         }
         RowKind::Experiment => vec![Required::on(Capability::Read, &experiment()?)],

@@ -1,5 +1,7 @@
 //! GraphQL: decided as a whole; of the answer, model versions that the caller may not read are left out.
 
+use std::collections::BTreeSet;
+
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::authz::{self, Capability, Required, Resource, ResourceType, may_read};
@@ -48,7 +50,7 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
             return Ok(permit.release(answer.into_rejection("a search")?));
         }
         let mut object = read_json(&answer.read().await?)?;
-        let mut models = Vec::new();
+        let mut models = BTreeSet::new();
         models_in(&object, &mut models)?;
         let required: Vec<Required> = models.iter().flat_map(to_see_a_version).collect();
         let grants = self.accounts.grants(caller.id, &authz::patterns(&required)).await?;
@@ -79,15 +81,12 @@ fn model_of(row: &Json) -> Result<Resource> {
 }
 
 /// The models of all model versions at any depth.
-fn models_in(answer: &Json, models: &mut Vec<Resource>) -> Result<()> {
+fn models_in(answer: &Json, models: &mut BTreeSet<Resource>) -> Result<()> {
     match answer {
         Json::Object(entries) => entries.iter().try_for_each(|(key, value)| {
             if key == ROWS {
                 for row in value.list().unwrap_or_default() {
-                    let model = model_of(row)?;
-                    if !models.contains(&model) {
-                        models.push(model);
-                    }
+                    models.insert(model_of(row)?);
                 }
             }
             models_in(value, models)

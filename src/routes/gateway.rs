@@ -5,7 +5,7 @@
 //! hold of definitions, secrets and scorers that are denied. Guardrails are made by administrators, budgets too.
 //!
 //! Some things are stricter than in MLflow. An endpoint that is to write into an experiment takes EDIT on that, where MLflow
-//! asks only that nobody has denied it; and to whom all experiments are denied, nobody lets make or change an endpoint, whether
+//! asks only that nobody has denied it, or not even that where the experiment is found by the endpoint's name; and to whom all experiments are denied, nobody lets make or change an endpoint, whether
 //! or not it makes an experiment. To put a guardrail on an endpoint takes READ on its scorer. Where versions of MCP servers are
 //! denied, the ways to a server are too, whether or not they name one. And the first version of a server that does not exist
 //! is no way to make it: it takes EDIT on the server, and whoever has none makes the server first.
@@ -37,7 +37,8 @@ const NAMED_IF_ANY: &Field = &field(ValueKind::EndpointName, Cardinality::Option
 const ENDPOINTS: Answer = FilterRows(list("endpoints", "endpoint_id", ResourceType::GatewayEndpoint));
 const OF_ENDPOINT: Answer = Redact(&["endpoint"], Embedding::GatewayEndpoint);
 const OF_MAPPING: Answer = Redact(&["mapping"], Embedding::ModelMapping);
-/// An endpoint without one makes an experiment of its own.
+/// An endpoint without one makes an experiment of its own, and takes one that has the name of that.
+const OWN_EXPERIMENT: &Field = &field(ValueKind::OwnExperiment, Cardinality::Optional, &["name"]);
 const ANY_EXPERIMENT: &Field = &every(ResourceType::Experiment);
 
 const GUARDRAIL: &Field = &field(ValueKind::Guardrail, Cardinality::One, &["guardrail_id"]);
@@ -98,8 +99,8 @@ pub const ROWS: &[Route] = &[
 
     get   ("{api}/3.0/mlflow/gateway/endpoints/list",                All(&[NotDenied(SECRET_IF_ANY)]),                      ENDPOINTS),
     get   ("{api}/3.0/mlflow/gateway/endpoints/get",                 All(&[Read(ENDPOINT_IF_ANY), Read(NAMED_IF_ANY)]),     OF_ENDPOINT),
-    post  ("{api}/3.0/mlflow/gateway/endpoints/create",              All(&[NotDenied(ANY_ENDPOINT), NotDenied(ANY_EXPERIMENT), Use(BUILT_ON), Update(EXPERIMENT_IF_ANY)]), Json, created(ResourceType::GatewayEndpoint)),
-    post  ("{api}/3.0/mlflow/gateway/endpoints/update",              All(&[Update(ENDPOINT), NotDenied(ANY_EXPERIMENT), Use(BUILT_ON), Update(EXPERIMENT_IF_ANY)]), Json, OF_ENDPOINT),
+    post  ("{api}/3.0/mlflow/gateway/endpoints/create",              All(&[NotDenied(ANY_ENDPOINT), NotDenied(ANY_EXPERIMENT), Use(BUILT_ON), Update(EXPERIMENT_IF_ANY), Update(OWN_EXPERIMENT)]), Json, created(ResourceType::GatewayEndpoint)),
+    post  ("{api}/3.0/mlflow/gateway/endpoints/update",              All(&[Update(ENDPOINT), NotDenied(ANY_EXPERIMENT), Use(BUILT_ON), Update(EXPERIMENT_IF_ANY), Update(OWN_EXPERIMENT)]), Json, OF_ENDPOINT),
     delete("{api}/3.0/mlflow/gateway/endpoints/delete",              All(&[Delete(ENDPOINT)]),                      Json,   deleted(ResourceType::GatewayEndpoint)),
     post  ("{api}/3.0/mlflow/gateway/endpoints/set-tag",             All(&[Update(ENDPOINT)]),                      Json,   AsIs),
     delete("{api}/3.0/mlflow/gateway/endpoints/delete-tag",          All(&[Update(ENDPOINT)]),                      Json,   AsIs),

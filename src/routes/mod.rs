@@ -77,7 +77,7 @@ impl Route {
         match self.requires {
             Requires::All(_) | Requires::Authenticated => leaves_as_it_is,
             Requires::Public | Requires::Administrator | Requires::Oneself | Requires::GraphQl => false,
-            Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared | Requires::InWorkspace(..) => false,
+            Requires::OneselfOrManager | Requires::InWorkspace(..) => false,
         }
     }
 
@@ -97,9 +97,7 @@ impl Route {
             Requires::Public | Requires::Authenticated | Requires::Administrator | Requires::Oneself => {
                 self.method == Method::Get || matches!(self.answer, Answer::FilterRows(_))
             }
-            Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared | Requires::InWorkspace(..) => {
-                self.method == Method::Get
-            }
+            Requires::OneselfOrManager | Requires::InWorkspace(..) => self.method == Method::Get,
         }
     }
 
@@ -120,7 +118,7 @@ impl Route {
             Requires::All(claims) => claims,
             Requires::Public | Requires::Authenticated | Requires::Administrator => &[],
             Requires::Oneself | Requires::GraphQl | Requires::InWorkspace(..) => &[],
-            Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared => &[],
+            Requires::OneselfOrManager => &[],
         }
     }
 
@@ -129,6 +127,8 @@ impl Route {
         let made = [
             (GrantEffect::ExperimentCreated, ResourceType::Experiment),
             (GrantEffect::ModelCreated, ResourceType::RegisteredModel),
+            // one of its own, for its traces
+            (GrantEffect::Created(ResourceType::GatewayEndpoint), ResourceType::Experiment),
         ];
         made.into_iter().find(|(effect, _)| self.answer == Answer::Effect(*effect)).map(|(_, kind)| kind)
     }

@@ -2,6 +2,9 @@
 //!
 //! A version copies from where its source points, so that this has to be readable too
 //! (GHSA-442c-p479-46xg: MLflow let a version point into any experiment).
+//!
+//! What is said of a model says its latest versions too. MLflow 3.17 takes them out for those to whom versions are denied;
+//! here such a model is refused, and is in no search.
 
 use super::words::*;
 
@@ -20,11 +23,11 @@ const VERSION_ROW: ListResponse =
 pub const ROWS: &[Route] = &[
     post  ("{api}/2.0/mlflow/registered-models/create",              All(&[NotDenied(NEW_NAME)]),               Json,    Effect(GrantEffect::ModelCreated)),
     get   ("{api}/2.0/mlflow/registered-models/search",              Authenticated,                                   FilterRows(MODEL_ROW)),
-    get   ("{api}/2.0/mlflow/registered-models/get",                 All(&[Read(MODEL)]),                             AsIs),
+    get   ("{api}/2.0/mlflow/registered-models/get",                 All(&[Read(VERSION)]),                             AsIs),
     get   ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(VERSION)]),                             AsIs),
     post  ("{api}/2.0/mlflow/registered-models/get-latest-versions", All(&[Read(VERSION)]),                    Json,    AsIs),
-    patch ("{api}/2.0/mlflow/registered-models/update",              All(&[Update(MODEL)]),                  Json,    AsIs),
-    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL), Update(NEXT_NAME)]), Json,    Effect(GrantEffect::ModelRenamed)),
+    patch ("{api}/2.0/mlflow/registered-models/update",              All(&[Update(MODEL), Read(VERSION)]),                  Json,    AsIs),
+    post  ("{api}/2.0/mlflow/registered-models/rename",              All(&[Update(MODEL), Read(VERSION), Update(NEXT_NAME)]), Json,    Effect(GrantEffect::ModelRenamed)),
     delete("{api}/2.0/mlflow/registered-models/delete",              All(&[Delete(MODEL), Delete(VERSION)]),                  Json,    Effect(GrantEffect::ModelDeleted)),
     post  ("{api}/2.0/mlflow/registered-models/set-tag",             All(&[Update(MODEL), Update(TAG)]),                  Json,    AsIs),
     delete("{api}/2.0/mlflow/registered-models/delete-tag",          All(&[Update(MODEL), Update(TAG)]),                  Json,    AsIs),

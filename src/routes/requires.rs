@@ -16,9 +16,6 @@ pub enum Requires {
     Oneself,
     /// To be the user whom the request names, or a manager of the workspace `default`, or an administrator.
     OneselfOrManager,
-    /// To be the user whom the request names, or a manager of a workspace in which that user has a role, or an
-    /// administrator.
-    OneselfOrManagerOfShared,
     /// Every one of these.
     All(&'static [Access]),
     /// Access to the things that each root field of the GraphQL document names.
@@ -99,6 +96,9 @@ pub enum ValueKind {
     RegisteredModel,
     /// The name of a registered model, or prompt, for its versions.
     ModelVersion,
+    /// The name of an endpoint of the gateway, for the experiment of its own that MLflow makes, or takes if there is one of
+    /// that name.
+    OwnExperiment,
     /// Something that belongs to an experiment.
     Child(ChildKind),
     /// Something that belongs to an experiment, for the things of these types in it.

@@ -18,10 +18,13 @@ const ANY_TRACE: &Field = &every(ResourceType::Trace);
 const ANY_ASSESSMENT: &Field = &every(ResourceType::Assessment);
 /// MLflow 3.17 takes the assessments out of a trace for whoever may not see them; here the trace is refused.
 const ASSESSED: &[ResourceType] = &[ResourceType::Trace, ResourceType::Assessment];
+/// A filter, or an order, finds runs and logged models out by their ids. MLflow 3.17 looks if it does; here it always may.
+const SEARCHED: &[ResourceType] =
+    &[ResourceType::Trace, ResourceType::Assessment, ResourceType::Run, ResourceType::LoggedModel];
 const SEEN: &Field = &field(ValueKind::InChild(ChildKind::Trace, ASSESSED), Cardinality::One, &["trace_id"]);
 const SEEN_REQUEST: &Field = &field(ValueKind::InChild(ChildKind::Trace, ASSESSED), Cardinality::One, &["request_id"]);
 const SEEN_TRACES: &Field = &field(ValueKind::InChild(ChildKind::Trace, ASSESSED), Cardinality::Each, &["trace_ids"]);
-const TRACES_IN: &Field = &in_experiment(ASSESSED, Cardinality::Each, &["experiment_ids"]);
+const TRACES_IN: &Field = &in_experiment(SEARCHED, Cardinality::Each, &["experiment_ids"]);
 const TRACES_IN_ONE: &Field = &in_experiment(ASSESSED, Cardinality::One, &["experiment_id"]);
 const ASSESSMENTS: &Field =
     &field(ValueKind::InChild(ChildKind::Trace, &[ResourceType::Assessment]), Cardinality::One, &["trace_id"]);
@@ -37,7 +40,7 @@ const NEW_IN: &Field = &field(
     Cardinality::One,
     &["trace.trace_info.trace_location.mlflow_experiment.experiment_id"],
 );
-const LOCATIONS: &Field = &in_experiment(ASSESSED, Cardinality::Each, &["locations[].mlflow_experiment.experiment_id"]);
+const LOCATIONS: &Field = &in_experiment(SEARCHED, Cardinality::Each, &["locations[].mlflow_experiment.experiment_id"]);
 
 const OTLP_EXPERIMENT: &Field = &field(ValueKind::Experiment, Cardinality::One, &["X-Mlflow-Experiment-Id"]);
 const OTLP_RUN: &Field = &field(ValueKind::Child(ChildKind::Run), Cardinality::Optional, &["X-Mlflow-Run-Id"]);
@@ -51,7 +54,7 @@ const OF_INFOS: Answer = ByResponse(&["trace_infos", "[]", "trace_location", "ml
 #[rustfmt::skip]
 pub const ROWS: &[Route] = &[
     post  ("{api}/2.0/mlflow/traces",                                          All(&[Update(EXPERIMENT), NotDenied(ANY_TRACE), Update(TAGS_OF_BODY)]), Json,    AsIs),
-    get   ("{api}/2.0/mlflow/traces",                                          All(&[Read(TRACES_IN)])  ,                                 AsIs),
+    get   ("{api}/2.0/mlflow/traces",                                          All(&[Read(TRACES_IN)]),                                   AsIs),
     patch ("{api}/2.0/mlflow/traces/{request_id}",                             All(&[Update(REQUEST), Update(TAGS_OF_BODY)]),    Json,    AsIs),
     get   ("{api}/2.0/mlflow/traces/{request_id}",                             Administrator,                                             AsIs),
     get   ("{api}/2.0/mlflow/traces/{request_id}/info",                        All(&[Read(SEEN_REQUEST)]),                                     OF_INFO),

@@ -43,7 +43,7 @@ pub const ROWS: &[Route] = &[
     post  ("{api}/3.0/mlflow/users/permissions/grant",              All(&[Manage(GRANTED)]),    Json,    Local(GrantPermission)),
     post  ("{api}/3.0/mlflow/users/permissions/revoke",             All(&[Manage(GRANTED)]),    Json,    Local(RevokePermission)),
     get   ("{api}/3.0/mlflow/users/permissions/get",                OneselfOrManager,                    Local(GetPermission)),
-    get   ("{api}/3.0/mlflow/users/permissions/list",               OneselfOrManagerOfShared,            Local(ListPermissions)),
+    get   ("{api}/3.0/mlflow/users/permissions/list",               InWorkspace(Manager, OfUser),        Local(ListPermissions)),
     get   ("{api}/3.0/mlflow/users/current/permissions",            Authenticated,                       Local(CurrentPermissions)),
 
     post  ("/api/3.0/mlflow/scorers/permissions/create",                  All(&[Manage(SCORER)]),     Json,    Local(CreateResourcePermission)),

@@ -5,8 +5,8 @@ pub(super) use super::Answer::{AsIs, ByResponse, CachePublic, Effect, EmptyUnles
 pub(super) use super::Answer::{Redact, RememberParent, RestrictIds, ServerInfo, UsableModels};
 pub(super) use super::Body::{Form, GraphQl, Json, Otlp, Stream};
 pub(super) use super::Place::{Anywhere, EachNamed, OfRole, OfUser};
+pub(super) use super::Requires::OneselfOrManager;
 pub(super) use super::Requires::{Administrator, All, Authenticated, InWorkspace, Oneself, Public};
-pub(super) use super::Requires::{OneselfOrManager, OneselfOrManagerOfShared};
 pub(super) use super::{
     Answer, Body, Cardinality, ChildKind, Embedding, Endpoint, Field, GrantEffect, GrantedBy, ListResponse, QueueRule,
     Requires, Route, RowKind, ValueKind,

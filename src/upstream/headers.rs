@@ -27,6 +27,7 @@ const NOT_FORWARDED: &[&str] = &[
     "origin",
     "referer",
     "x-mlflow-authorization",
+    "x-mlflow-guardrail-bypass", // MLflow's own mark of a call that needs no guardrail
     "x-mlflow-workspace",
     "x-real-ip",
     "x-remote-user",

@@ -35,7 +35,7 @@ fn word_for(world: &World, row: &Route, answer: &Answer) -> &'static str {
         (401, _) => "login",
         // refused for another user
         (403, _) if matches!(row.requires, Requires::Oneself) => "self",
-        (403, _) if matches!(row.requires, Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared) => "self",
+        (403, _) if matches!(row.requires, Requires::OneselfOrManager) => "self",
         (403, _) if matches!(row.requires, Requires::InWorkspace(_, Place::OfUser)) => "self",
         (403, _) => "no",
         (200, RouteAnswer::GraphQl) if answer.body.contains("null") => "no",

@@ -543,6 +543,88 @@ fn a_further_version_of_a_scorer_makes_nobody_its_manager() {
 }
 
 #[test]
+fn a_first_version_of_a_scorer_that_is_claimed_makes_nobody_its_manager() {
+    // MLflow keeps a scorer all of whose versions were deleted one by one, and counts from 1 again
+    let register = format!(r#"POST {SCORERS}/register {{"experiment_id":"1","name":"s","serialized_scorer":"x"}}"#);
+    let first = |seen: &Seen| {
+        seen.target.ends_with("/register").then(|| (200, r#"{"version":1,"experiment_id":"1","name":"s"}"#.to_owned()))
+    };
+    let world = with(&[("experiment", "1", "EDIT")]);
+    script(&world, first);
+    for (level, stays) in [("DENY", "NO_PERMISSIONS"), ("MANAGE", "MANAGE")] {
+        world.grant(3, "scorer", "1/s", level);
+        assert_eq!(alice(&world, &register).status, 200);
+        assert_eq!(world.grants(), ["2 experiment 1 EDIT", &format!("3 scorer 1/s {stays}")]);
+    }
+    let world = with(&[("experiment", "1", "EDIT")]);
+    script(&world, first);
+    assert_eq!(alice(&world, &register).status, 200);
+    assert_eq!(world.grants(), ["2 experiment 1 EDIT", "2 scorer 1/s MANAGE"]);
+}
+
+#[test]
+fn an_endpoint_takes_no_experiment_of_others_that_has_the_name_of_its_own() {
+    let create = format!(r#"POST {GATEWAY}/endpoints/create {{"name":"e"}}"#);
+    let update = format!(r#"POST {GATEWAY}/endpoints/update {{"endpoint_id":"x-1","name":"e"}}"#);
+    let own = |seen: &Seen| {
+        let is_own = seen.target.contains("get-by-name?experiment_name=gateway%2Fe");
+        is_own.then(|| (200, r#"{"experiment":{"experiment_id":"1"}}"#.to_owned()))
+    };
+    for (level, status) in [("READ", 403), ("DENY", 403), ("EDIT", 200)] {
+        for request in [&create, &update] {
+            let world = with(&[("gateway_endpoint", "x-1", "EDIT"), ("experiment", "1", level)]);
+            script(&world, own);
+            assert_eq!(alice(&world, request).status, status, "{level}: {request}");
+        }
+    }
+    let there_is_none = |seen: &Seen| seen.target.contains("get-by-name").then(|| (404, "{}".to_owned()));
+    let world = World::with(&[("CREATE_EXPERIMENTS", "administrators")]);
+    world.add_users();
+    script(&world, there_is_none);
+    refused(&world, &alice(&world, &create), 403);
+    let world = with(&[]);
+    script(&world, there_is_none);
+    assert_eq!(alice(&world, &create).status, 200, "and where there is none it is made");
+}
+
+#[test]
+fn versions_that_are_denied_are_not_shown_in_their_model() {
+    let models = "/api/2.0/mlflow/registered-models";
+    let requests = [
+        format!("GET {models}/get?name=m"),
+        format!(r#"PATCH {models}/update {{"name":"m","description":"x"}}"#),
+        format!(r#"POST {models}/rename {{"name":"m","new_name":"n"}}"#),
+    ];
+    for request in &requests {
+        let world = with(&[("registered_model", "m", "MANAGE")]);
+        assert_eq!(alice(&world, request).status, 200, "{request}");
+        let world = with(&[("registered_model", "m", "MANAGE"), ("registered_model_version", "*", "DENY")]);
+        refused(&world, &alice(&world, request), 403);
+    }
+    let world = with(&[("registered_model", "m", "READ")]);
+    *world.mlflow.rows.borrow_mut() = vec!["m".to_owned()];
+    let search = format!("GET {models}/search");
+    assert!(alice(&world, &search).body.contains(r#""m""#));
+    world.grant(2, "registered_model_version", "*", "DENY");
+    assert!(!alice(&world, &search).body.contains(r#""m""#));
+}
+
+#[test]
+fn a_search_of_traces_finds_no_run_out_that_is_denied() {
+    let search = r#"POST /api/3.0/mlflow/traces/search {"locations":[{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{"experiment_id":"1"}}],"filter":"run_id = 'x'"}"#;
+    let world = with(&[("experiment", "1", "READ")]);
+    assert_eq!(alice(&world, search).status, 200);
+    for kind in ["run", "logged_model", "trace", "assessment"] {
+        let world = with(&[("experiment", "1", "READ"), (kind, "*", "DENY")]);
+        refused(&world, &alice(&world, search), 403);
+    }
+    let root = "GET /api/2.0/mlflow-artifacts/artifacts?path=1";
+    assert_eq!(alice(&with(&[("experiment", "1", "READ")]), root).status, 200);
+    let world = with(&[("experiment", "1", "READ"), ("run", "*", "DENY")]);
+    refused(&world, &alice(&world, root), 403);
+}
+
+#[test]
 fn one_version_of_a_scorer_is_deleted_by_who_manages_versions_and_no_grant_goes() {
     let version = format!(r#"DELETE {SCORERS}/delete {{"experiment_id":"1","name":"s","version":1}}"#);
     let whole = format!(r#"DELETE {SCORERS}/delete {{"experiment_id":"1","name":"s"}}"#);

@@ -38,7 +38,7 @@ fn sample_with(row: &Route, elsewhere: Option<usize>) -> (String, String) {
     let mut body = serde_json::Map::new();
     body.insert("name".into(), "m".into());
     body.insert("new_name".into(), "new".into());
-    if let Requires::Oneself | Requires::OneselfOrManager | Requires::OneselfOrManagerOfShared = row.requires {
+    if let Requires::Oneself | Requires::OneselfOrManager = row.requires {
         body.insert("username".into(), "bob".into());
         let target = format!("{path}?username=bob&resource_type=experiment&resource_id=1");
         return (target, serde_json::Value::Object(body).to_string());
@@ -102,7 +102,9 @@ fn value(names: ValueKind, experiment: &str) -> Option<String> {
         ValueKind::TraceTag | ValueKind::ModelTag => "a tag".to_owned(),
         ValueKind::ArtifactPath => format!("{n}/r{n}/artifacts"),
         ValueKind::Source => format!("mlflow-artifacts:/{n}/r{n}/artifacts/model"),
-        ValueKind::ArtifactLocation | ValueKind::AssessmentId | ValueKind::Optimizer => return None,
+        ValueKind::ArtifactLocation | ValueKind::AssessmentId | ValueKind::Optimizer | ValueKind::OwnExperiment => {
+            return None;
+        }
         ValueKind::Every(_) => return None,
         ValueKind::Id(_) => format!("x-{n}"),
         ValueKind::Queue(_) => format!("rq-{n}"),
