@@ -11,6 +11,7 @@ that NO_PERMISSIONS stays a denial (DENY), and that a name which is literally `*
 import re
 from urllib.parse import quote
 
+from mlflow_schema import ROWS
 from model import (
     EVERY,
     RANK,
@@ -30,24 +31,8 @@ ROLES_AND_ROWS = "c3d4e5f6a7b8"  # 3.12
 ROLES_WITHOUT_PROMPTS = "e5f6a7b8c9d0"
 ROLES_ONLY = {ROLES_WITHOUT_PROMPTS, "f1a2b3c4d5e6"}
 
-# The tables of before, with the columns that say on what.
-ROWS = {
-    "experiment_permissions": ("experiment", ("experiment_id",)),
-    "registered_model_permissions": ("registered_model", ("name",)),
-    "scorer_permissions": ("scorer", ("experiment_id", "scorer_name")),
-    "gateway_secret_permissions": ("gateway_secret", ("secret_id",)),
-    "gateway_endpoint_permissions": ("gateway_endpoint", ("endpoint_id",)),
-    "gateway_model_definition_permissions": ("gateway_model_definition", ("model_definition_id",)),
-}
-# What EDIT on a workspace was about, by MLflow's migration.
-IN_WORKSPACE = (
-    "experiment",
-    "registered_model",
-    "scorer",
-    "gateway_secret",
-    "gateway_endpoint",
-    "gateway_model_definition",
-)
+# Types of resources about which EDIT on a workspace was, by MLflow's migration.
+IN_WORKSPACE = tuple(kind for kind, _ in ROWS.values())
 IS_PROMPT = "mlflow.prompt.is_prompt"
 
 
@@ -63,6 +48,7 @@ class _Reader:
         self.accounts = Accounts()
         self.names = {}  # of users, by id
         self.keys = {}  # of roles, by id; None if the role is not brought over
+        self.workspace_levels = {}  # of rows about the workspace whose roles decide, by user name
 
     def note(self, row, text):
         self.accounts.notes.append(f"{row}: {text}")
@@ -159,7 +145,7 @@ class _Reader:
         if problem := unusable_text(name) or unusable_text(workspace):
             self.note(row, f"{name!r} in {workspace!r} {problem}: not brought over, nor what it grants")
             return None
-        own = re.fullmatch(r"__user_([0-9]+)__", name)
+        own = re.fullmatch(r"__user_(0|[1-9][0-9]*)__", name)
         if not own:
             return RoleKey(workspace, name, None)
         if holders == {int(own[1])}:
@@ -230,6 +216,8 @@ class _Reader:
             if unusable_text(workspace) or permission not in ("READ", "USE", "EDIT", "MANAGE"):
                 self.note(row, f"{what}: MLflow's migration drops it: not brought over")
                 continue
+            if workspace == WORKSPACE:
+                self.workspace_levels[name] = permission
             role = self.own(name, workspace)
             self.grant(role, "workspace", EVERY, "MANAGE" if permission == "MANAGE" else "USE")
             if permission == "EDIT":
@@ -281,8 +269,16 @@ class _Reader:
                 continue
             level = "DENY" if permission == "NO_PERMISSIONS" else self.level(row, permission, what)
             self.grant(self.own(name, workspace), kind, pattern, level)
-            if level == "DENY" and self.is_raised(shared.get(name, ()), workspace, kind, pattern):
+            if workspace == WORKSPACE and (about := self.outweighing(name, level)):
+                self.note(row, f"{what}: this row decided up to MLflow 3.12; here {about} on the workspace does")
+            elif level == "DENY" and self.is_raised(shared.get(name, ()), workspace, kind, pattern):
                 self.note(row, f"{what}: in MLflow 3.12 a role says more; here the denial stands")
+
+    def outweighing(self, name, level):
+        """The level of the user's row about the workspace if it decides instead; None if there is no such row."""
+        about = self.workspace_levels.get(name)
+        loses = {"EDIT": ("READ", "USE"), "MANAGE": ("DENY", "NO_PERMISSIONS", "READ", "USE", "EDIT")}
+        return about if level in loses.get(about, ()) else None
 
     def is_raised(self, held, workspace, kind, pattern):
         """By a role that several may have; whoever manages the workspace is not denied anything here either."""

@@ -4,11 +4,17 @@ That of 3.3 is read by earlier releases since 2.5 as well, and migrated by later
 3.13 to 3.16. 3.17 has the tables of 3.12, and does not read those from before roles.
 """
 
-_OF_3_3 = """
-CREATE TABLE alembic_version (
-	version_num VARCHAR(32) NOT NULL,
-	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
-);
+# The tables from before roles, by what their rows are about, with the columns that say on what.
+ROWS = {
+    "experiment_permissions": ("experiment", ("experiment_id",)),
+    "registered_model_permissions": ("registered_model", ("name",)),
+    "scorer_permissions": ("scorer", ("experiment_id", "scorer_name")),
+    "gateway_secret_permissions": ("gateway_secret", ("secret_id",)),
+    "gateway_endpoint_permissions": ("gateway_endpoint", ("endpoint_id",)),
+    "gateway_model_definition_permissions": ("gateway_model_definition", ("model_definition_id",)),
+}
+
+_USERS_AND_EXPERIMENTS = """\
 CREATE TABLE users (
 	id INTEGER NOT NULL,
 	username VARCHAR(255),
@@ -26,6 +32,31 @@ CREATE TABLE experiment_permissions (
 	CONSTRAINT fk_user_id FOREIGN KEY(user_id) REFERENCES users (id),
 	CONSTRAINT unique_experiment_user UNIQUE (experiment_id, user_id)
 );
+"""
+
+
+def _gateway(of, short=None):
+    """The table of grants on one kind of the AI gateway's resources."""
+    short = short or of
+    return f"""\
+CREATE TABLE gateway_{of}_permissions (
+	id INTEGER NOT NULL,
+	{of}_id VARCHAR(255) NOT NULL,
+	user_id INTEGER NOT NULL,
+	permission VARCHAR(255),
+	PRIMARY KEY (id),
+	CONSTRAINT fk_gateway_{short}_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+	CONSTRAINT unique_{short}_user UNIQUE ({of}_id, user_id)
+);
+"""
+
+
+_OF_3_3 = f"""
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+{_USERS_AND_EXPERIMENTS}\
 CREATE TABLE registered_model_permissions (
 	id INTEGER NOT NULL,
 	name VARCHAR(255) NOT NULL,
@@ -36,28 +67,12 @@ CREATE TABLE registered_model_permissions (
 	CONSTRAINT unique_name_user UNIQUE (name, user_id)
 );
 """
-_OF_3_12 = """
+_OF_3_12 = f"""
 CREATE TABLE alembic_version_auth (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_auth_pkc PRIMARY KEY (version_num)
 );
-CREATE TABLE users (
-	id INTEGER NOT NULL,
-	username VARCHAR(255),
-	password_hash VARCHAR(255),
-	is_admin BOOLEAN,
-	PRIMARY KEY (id),
-	UNIQUE (username)
-);
-CREATE TABLE experiment_permissions (
-	id INTEGER NOT NULL,
-	experiment_id VARCHAR(255) NOT NULL,
-	user_id INTEGER NOT NULL,
-	permission VARCHAR(255),
-	PRIMARY KEY (id),
-	CONSTRAINT fk_user_id FOREIGN KEY(user_id) REFERENCES users (id),
-	CONSTRAINT unique_experiment_user UNIQUE (experiment_id, user_id)
-);
+{_USERS_AND_EXPERIMENTS}\
 CREATE TABLE registered_model_permissions (
 	id INTEGER NOT NULL,
 	name VARCHAR(255) NOT NULL,
@@ -78,33 +93,7 @@ CREATE TABLE scorer_permissions (
 	CONSTRAINT fk_scorer_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
 	CONSTRAINT unique_scorer_user UNIQUE (experiment_id, scorer_name, user_id)
 );
-CREATE TABLE gateway_secret_permissions (
-	id INTEGER NOT NULL,
-	secret_id VARCHAR(255) NOT NULL,
-	user_id INTEGER NOT NULL,
-	permission VARCHAR(255),
-	PRIMARY KEY (id),
-	CONSTRAINT fk_gateway_secret_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
-	CONSTRAINT unique_secret_user UNIQUE (secret_id, user_id)
-);
-CREATE TABLE gateway_endpoint_permissions (
-	id INTEGER NOT NULL,
-	endpoint_id VARCHAR(255) NOT NULL,
-	user_id INTEGER NOT NULL,
-	permission VARCHAR(255),
-	PRIMARY KEY (id),
-	CONSTRAINT fk_gateway_endpoint_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
-	CONSTRAINT unique_endpoint_user UNIQUE (endpoint_id, user_id)
-);
-CREATE TABLE gateway_model_definition_permissions (
-	id INTEGER NOT NULL,
-	model_definition_id VARCHAR(255) NOT NULL,
-	user_id INTEGER NOT NULL,
-	permission VARCHAR(255),
-	PRIMARY KEY (id),
-	CONSTRAINT fk_gateway_model_def_perm_user_id FOREIGN KEY(user_id) REFERENCES users (id),
-	CONSTRAINT unique_model_def_user UNIQUE (model_definition_id, user_id)
-);
+{_gateway("secret")}{_gateway("endpoint")}{_gateway("model_definition", "model_def")}\
 CREATE TABLE workspace_permissions (
 	workspace VARCHAR(63) NOT NULL,
 	user_id INTEGER NOT NULL,

@@ -563,6 +563,26 @@ def test_a_row_about_a_workspace_becomes_what_mlflow_migrates_it_to(level, grant
 
 
 @once
+@pytest.mark.parametrize(
+    "on_workspace, losing",
+    [("EDIT", ("READ", "USE")), ("MANAGE", ("NO_PERMISSIONS", "READ", "USE", "EDIT")), ("USE", ())],
+)
+def test_a_row_that_loses_to_one_about_the_workspace_is_said(on_workspace, losing):
+    all_levels = ("NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE")
+    rows = ", ".join(f"({n}, '{n}', 1, '{level}')" for n, level in enumerate(all_levels, 1))
+    script = f"""INSERT INTO users VALUES (1, 'alice', '', 0), (2, 'bob', '', 0);
+        INSERT INTO workspace_permissions VALUES ('default', 1, '{on_workspace}'), ('elsewhere', 2, 'MANAGE');
+        INSERT INTO experiment_permissions VALUES {rows}, (9, '1', 2, 'READ');"""
+    found = read(script, mlflow_schema.SCRIPTS["3.12"])
+    assert [note for note in found.notes if note.startswith("experiment_permissions")] == [
+        f"experiment_permissions {n}: {level} on experiment '{n}' for 'alice': this row decided up to MLflow 3.12; "
+        f"here {on_workspace} on the workspace does"
+        for n, level in enumerate(all_levels, 1)
+        if level in losing
+    ]
+
+
+@once
 def test_mlflows_own_migration_makes_the_same_of_rows_but_for_denials(tmp_path):
     """`mlflow.server.auth db upgrade` of 3.17 on the database of 3.12."""
     path = made(tmp_path / "3.12.db", SCRIPT_OF_3_12)
@@ -601,6 +621,16 @@ def test_a_shared_role_with_the_name_of_an_own_one_is_nobodys_own():
     assert list(found.roles) == [role] and found.holders(role) == ["alice", "bob"]
     assert levels(found) == {("role 'was __user_1__'", "experiment", "1"): "EDIT"}
     assert any("'alice', 'bob' has it: it is 'was __user_1__' here" in note for note in found.notes)
+
+
+@once
+def test_an_own_role_has_the_id_in_its_one_spelling():
+    found = read(
+        ALICES.replace("__user_1__", "__user_01__")
+        + "INSERT INTO role_permissions VALUES (1, 1, 'experiment', '1', 'EDIT')",
+        mlflow_schema.SCRIPTS["3.17"],
+    )
+    assert list(found.roles) == [RoleKey("default", "__user_01__", None)]
 
 
 @once
