@@ -2,19 +2,12 @@
 
 from urllib.parse import unquote
 
+from mlflow_schema import ROWS
 from model import EVERY, RANK, WORKSPACE, Failure, RoleKey
 
-# Types, by the table that a user's own grants on one thing have up to 3.12, and its columns that say on what.
-OF_3_3 = {
-    "experiment": ("experiment_permissions", ("experiment_id",)),
-    "registered_model": ("registered_model_permissions", ("name",)),
-}
-OF_3_12 = OF_3_3 | {
-    "scorer": ("scorer_permissions", ("experiment_id", "scorer_name")),
-    "gateway_secret": ("gateway_secret_permissions", ("secret_id",)),
-    "gateway_endpoint": ("gateway_endpoint_permissions", ("endpoint_id",)),
-    "gateway_model_definition": ("gateway_model_definition_permissions", ("model_definition_id",)),
-}
+# The table and its columns that say on what, by the type of a user's own grant on one thing.
+OF_3_12 = {kind: (table, columns) for table, (kind, columns) in ROWS.items()}
+OF_3_3 = {kind: OF_3_12[kind] for kind in ("experiment", "registered_model")}
 
 
 def release(name):
@@ -59,7 +52,7 @@ class _Tables:
             yield "INSERT INTO role_permissions VALUES (?, ?, ?, ?, ?)", grants
             yield "INSERT INTO user_role_assignments (id, user_id, role_id) VALUES (?, ?, ?)", self.assignments
         for (table, user, on), (level, *_) in self.before_roles.items():
-            columns = next(columns for name, columns in OF_3_12.values() if name == table)
+            _, columns = ROWS[table]
             into = f"{table} ({', '.join(columns)}, user_id, permission)"
             values = *on, self.accounts.users[user].id, level
             yield f"INSERT INTO {into} VALUES ({', '.join('?' * len(values))})", [values]
@@ -73,15 +66,29 @@ class _Of317(_Tables):
             self.role(key)
         for (role, kind, pattern), (grant_id, level) in self.accounts.grants.items():
             self.grants[self.accounts.roles[role][0], kind, pattern] = grant_id, level
+        raised = sum(level in ("READ", "USE", "EDIT") for _, level in self.grants.values())
+        if raised:
+            self.notes.append(f"{raised} READ, USE or EDIT: MLflow 3.17 raises every grant to its default_permission")
 
 
 class _BeforeRoles(_Tables):
-    """What a user holds alone on one thing has a table for its type. Nothing else fits, or only in roles (3.12)."""
+    """What a user holds alone on one thing has a table for its type. Nothing else fits, or only in roles (3.12).
+
+    No row gives what a denial of any role takes here: the file must not open what is closed.
+    """
 
     kinds = OF_3_3
     has_roles = False
 
     def fill(self):
+        self.denials = {}  # (type, pattern) by role
+        for (role, kind, pattern), (_, level) in self.accounts.grants.items():
+            if level == "DENY" and role.workspace == WORKSPACE:
+                self.denials.setdefault(role, set()).add((kind, pattern))
+        self.held = {}  # roles of the workspace that decides, by user
+        for user, role in self.accounts.assignments:
+            if role.workspace == WORKSPACE:
+                self.held.setdefault(user, []).append(role)
         for (role, kind, pattern), (grant_id, level) in self.accounts.grants.items():
             what = f"{role}: {level} on {kind} {pattern!r}"
             on = self.on(kind, pattern)
@@ -92,6 +99,7 @@ class _BeforeRoles(_Tables):
             else:
                 why = "no roles" if role.name is not None else "nothing but grants on one experiment or model"
                 self.notes.append(f"{what}: left out, MLflow {self.name} knows {why}")
+        self.rows_of_denials()
         self.fill_roles()
         denials = sum(level == "NO_PERMISSIONS" for level, *_ in self.before_roles.values())
         if denials:
@@ -110,12 +118,45 @@ class _BeforeRoles(_Tables):
         return (self.kinds[kind][0], (experiment, unquote(scorer))) if slash else None
 
     def row(self, what, owner, kind, pattern, on, level):
+        if level not in ("DENY", "NO_PERMISSIONS") and (denial := self.denial(self.roles_of(owner), kind, pattern)):
+            self.notes.append(f"{what}: NO_PERMISSIONS, {denial}")
+            level = "DENY"
         level = "NO_PERMISSIONS" if level == "DENY" else self.known_level(what, level)
         table, values = on
         found, other, _ = self.before_roles.get((table, owner, values), (level, kind, None))
-        if other != kind:
+        if other != kind and found != level:
             level = self.of_both(what, level, other, found)
         self.before_roles[table, owner, values] = level, kind, pattern
+
+    def roles_of(self, user):
+        """Those whose denials shut the user out; none if the user manages the workspace, who is not denied anything."""
+        held = self.held.get(user, [])
+        manages = any(self.accounts.grants.get((role, "workspace", EVERY), ("", ""))[1] == "MANAGE" for role in held)
+        return [] if manages else held
+
+    def roles_beside(self, role):
+        """Those whose denials take what the role grants from each user who has it."""
+        return self.roles_of(role.owner) if role == RoleKey.own(role.owner) else [role]
+
+    def denial(self, roles, kind, pattern):
+        """The denial that one of the roles has on this, for a line; a model's name may be that of a prompt."""
+        kinds = (kind, "prompt", "registered_model") if kind in ("prompt", "registered_model") else (kind,)
+        for role in roles:
+            for about in dict.fromkeys((k, p) for k in kinds for p in (pattern, EVERY)):
+                if about in self.denials.get(role, ()):
+                    return f"since {role} has DENY on {about[0]} {about[1]!r}"
+        return None
+
+    def rows_of_denials(self):
+        """A role's denial of one thing, as a row of each user who has the role and no own row."""
+        for user in self.held:
+            for role in self.roles_of(user):
+                for kind, pattern in sorted(self.denials.get(role, ())) if role.name is not None else ():
+                    on = self.on(kind, pattern)
+                    if on is not None and (on[0], user, on[1]) not in self.before_roles:
+                        self.before_roles[on[0], user, on[1]] = "NO_PERMISSIONS", kind, pattern
+                        why = f"since {role} has DENY on it"
+                        self.notes.append(f"{user!r}: NO_PERMISSIONS on {kind} {pattern!r}, {why}")
 
     def of_both(self, what, level, other, found):
         lower = min(level, found, key=RANK.get)
@@ -158,6 +199,8 @@ class _Of312(_BeforeRoles):
             why = f"MLflow {self.name} does not know this type"
         elif level == "DENY":
             why = f"a role of MLflow {self.name} cannot deny"
+        elif denial := self.denial(self.roles_beside(role), kind, pattern):
+            why = denial
         else:
             return self.take(what, role, kind, pattern, grant_id, level)
         self.notes.append(f"{what}: left out, {why}")

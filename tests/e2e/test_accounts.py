@@ -374,6 +374,7 @@ NEW_LEVELS = ("DENY", "READ", "USE", "EDIT", "MANAGE")
 OWN, MEMBER, DENIED = (User(f"{name} of 3.17", f"the-password-of-{name}") for name in ("own", "member", "denied"))
 MANAGER, BY_RUNS = (User(f"{name} of 3.17", f"the-password-of-{name}") for name in ("manager", "runs"))
 ROLES = ("roles", "role_permissions", "user_role_assignments")
+RAISED = " READ, USE or EDIT: MLflow 3.17 raises every grant to its default_permission"
 
 
 def role_tables(path):
@@ -462,7 +463,8 @@ def test_roles_are_copied_from_the_newest_mlflow_and_to_it(own_gate, tmp_path):
         gate.stop()
 
         exported = tmp_path / "exported.db"
-        assert make("export", exported, state, MLFLOW="3.17.2")[:-1] == []
+        (raised,) = make("export", exported, state, MLFLOW="3.17.2")[:-1]
+        assert raised.endswith(RAISED)
         assert role_tables(exported) == role_tables(source)
     with auth_server.running(tmp_path / "new", database=exported) as url:
         assert all_decided(url) == before
@@ -474,7 +476,8 @@ def test_the_newest_mlflow_starts_with_rows_of_before_as_roles(tmp_path):
     state, exported = tmp_path / "state", tmp_path / "exported.db"
     make("import", made(tmp_path / "3.12.db", SCRIPT_OF_3_12), state)
     lines = make("export", exported, state)
-    assert lines[:-1] == [] and "5 users, 9 roles" in lines[-1] and lines[-1].endswith("for MLflow 3.17")
+    assert len(lines) == 2 and lines[0].endswith(RAISED)
+    assert "5 users, 9 roles" in lines[-1] and lines[-1].endswith("for MLflow 3.17")
     auth_server.change(exported, auth_server.cheaper(ADMIN))
     levels = {"": "DENY", "read": "READ", "read update": "EDIT", "read update manage": "MANAGE"}
     with auth_server.running(tmp_path / "server", database=exported) as url:
@@ -695,8 +698,9 @@ def test_what_older_releases_cannot_express_is_said():
         "role 'team': EDIT on prompt '*': left out, MLflow 3.3 knows no roles",
         "role 'team': EDIT on prompt 'y': left out, MLflow 3.3 knows no roles",
         "role 'team': DENY on experiment '2': left out, MLflow 3.3 knows no roles",
+        "'alice': NO_PERMISSIONS on experiment '2', since role 'team' has DENY on it",
         "role 'team', held by 'alice': left out, MLflow 3.3 knows no roles",
-        "1 NO_PERMISSIONS: MLflow 3.13 and later forgets them when it migrates this database",
+        "2 NO_PERMISSIONS: MLflow 3.13 and later forgets them when it migrates this database",
     ]
     assert roles.notes == [
         "'alice': USE on prompt 'x': MANAGE as a registered_model, and MLflow 3.12 has one grant for both: USE",
@@ -704,11 +708,104 @@ def test_what_older_releases_cannot_express_is_said():
         "'alice': READ on trace '*': left out, MLflow 3.12 does not know this type",
         "role 'team': EDIT on prompt '*': left out, it would be about every registered model there",
         "role 'team': DENY on experiment '2': left out, a role of MLflow 3.12 cannot deny",
+        "'alice': NO_PERMISSIONS on experiment '2', since role 'team' has DENY on it",
         "'alice': the denial on experiment '1' loses to a role in MLflow 3.12",
-        "1 NO_PERMISSIONS: MLflow 3.13 and later forgets them when it migrates this database",
+        "'alice': the denial on experiment '2' loses to a role in MLflow 3.12",
+        "2 NO_PERMISSIONS: MLflow 3.13 and later forgets them when it migrates this database",
     ]
     assert roles.grants == {(2, "experiment", "*"): (5, "EDIT"), (2, "registered_model", "y"): (7, "EDIT")}
-    assert mlflow_writer.TABLES["3.17"](accounts).notes == []
+    assert mlflow_writer.TABLES["3.17"](accounts).notes == [
+        "5 READ, USE or EDIT: MLflow 3.17 raises every grant to its default_permission"
+    ]
+
+
+ALICE_HAS, BOB_HAS = RoleKey.own("alice"), RoleKey.own("bob")
+TEAM, MANAGERS = RoleKey("default", "team", None), RoleKey("default", "managers", None)
+ELSEWHERE = RoleKey("another workspace", "elsewhere", None)
+DENIED_ROW = {"alice": "NO_PERMISSIONS"}
+
+
+@once
+@pytest.mark.parametrize("release", ["3.3", "3.12"])
+@pytest.mark.parametrize(
+    "grants, held, rows, reason",
+    [
+        (
+            [(ALICE_HAS, "experiment", "1", "MANAGE"), (ALICE_HAS, "experiment", "*", "DENY")],
+            {},
+            DENIED_ROW,
+            "'alice': MANAGE on experiment '1': NO_PERMISSIONS, since 'alice' has DENY on experiment '*'",
+        ),
+        (
+            [(ALICE_HAS, "registered_model", "m", "EDIT"), (TEAM, "registered_model", "m", "DENY")],
+            {"alice": [TEAM]},
+            DENIED_ROW,
+            "'alice': EDIT on registered_model 'm': NO_PERMISSIONS, since role 'team' has DENY on registered_model 'm'",
+        ),
+        (
+            [(ALICE_HAS, "registered_model", "m", "EDIT"), (TEAM, "prompt", "*", "DENY")],
+            {"alice": [TEAM]},
+            DENIED_ROW,
+            "'alice': EDIT on registered_model 'm': NO_PERMISSIONS, since role 'team' has DENY on prompt '*'",
+        ),
+        (
+            [(ALICE_HAS, "experiment", "1", "EDIT"), (TEAM, "experiment", "1", "DENY")],
+            {"bob": [TEAM]},
+            {"alice": "EDIT", "bob": "NO_PERMISSIONS"},
+            "'bob': NO_PERMISSIONS on experiment '1', since role 'team' has DENY on it",
+        ),
+        (
+            [
+                (ALICE_HAS, "experiment", "1", "MANAGE"),
+                (TEAM, "experiment", "1", "DENY"),
+                (TEAM, "experiment", "2", "DENY"),
+                (MANAGERS, "workspace", "*", "MANAGE"),
+            ],
+            {"alice": [TEAM, MANAGERS]},
+            {"alice": "MANAGE"},
+            None,
+        ),
+        (
+            [(ALICE_HAS, "experiment", "1", "MANAGE"), (ELSEWHERE, "experiment", "1", "DENY")],
+            {"alice": [ELSEWHERE]},
+            {"alice": "MANAGE"},
+            None,
+        ),
+    ],
+    ids=["own", "role", "name of a prompt", "without an own row", "manager", "another workspace"],
+)
+def test_an_older_release_is_not_told_to_open_what_a_denial_closes(release, grants, held, rows, reason):
+    tables = mlflow_writer.TABLES[release](accounts_of(grants, held))
+    assert {user: level for (_, user, _), (level, *_) in tables.before_roles.items()} == rows
+    said = [note for note in tables.notes if "since" in note]
+    assert said == ([] if reason is None else [reason])
+
+
+@once
+def test_a_role_of_3_12_does_not_grant_what_its_holder_is_denied():
+    grants = [
+        (ALICE_HAS, "experiment", "*", "EDIT"),
+        (BOB_HAS, "experiment", "*", "READ"),
+        (TEAM, "experiment", "*", "DENY"),
+        (TEAM, "experiment", "1", "MANAGE"),
+    ]
+    tables = mlflow_writer.TABLES["3.12"](accounts_of(grants, {"alice": [TEAM]}))
+    assert [level for _, level in tables.grants.values()] == ["READ"]
+    for what in ("'alice': EDIT on experiment '*'", "role 'team': MANAGE on experiment '1'"):
+        assert f"{what}: left out, since role 'team' has DENY on experiment '*'" in tables.notes
+
+
+def accounts_of(grants, held):
+    """Alice and Bob, each with a role of the own, and with these besides."""
+    accounts = Accounts({name: Account(n, name, "", False) for n, name in enumerate(("alice", "bob"), 1)})
+    for n, role in enumerate((ALICE_HAS, BOB_HAS, TEAM, MANAGERS, ELSEWHERE), 1):
+        accounts.roles[role] = n, None
+    for n, (role, kind, pattern, level) in enumerate(grants, 1):
+        accounts.grants[role, kind, pattern] = n, level
+    for name in ("alice", "bob"):
+        for role in (RoleKey.own(name), *held.get(name, ())):
+            accounts.assignments[name, role] = len(accounts.assignments) + 1
+    return accounts
 
 
 @once
