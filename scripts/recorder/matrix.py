@@ -124,14 +124,14 @@ def record(version, world_name):
     suffix = "" if world_name == "classic" else f"-{world_name}"
     path = FIXTURES / f"differential-{version}{suffix}.json"
     with tempfile.TemporaryDirectory() as folder:
-        recording, unlisted = recorded(version, world, Path(folder))
+        recording, unlisted = recorded(version, suffix, world, Path(folder))
     recording.write(path)
     total = len(recording.cases)
     print(f"{path.name}: {total} cases; the Worker answered {unlisted.total()} with a status that is not listed")
     return unlisted
 
 
-def recorded(version, world, folder):
+def recorded(version, suffix, world, folder):
     everybody = People(world)
     recording = Recording(version, everybody, folder)
     settings = servers.Settings(ADMIN, password(ADMIN), world.default_permission)
@@ -157,7 +157,7 @@ def recorded(version, world, folder):
             is_compared = case.is_ours and len(their_answer.text) <= COMPARED_CHARACTERS
             recording.add(case, their_answer.status, their_answer.text if is_compared else None, asked)
             statuses = their_answer.status, our_answer.status
-            named = (entry for entry in listed if entry.names_case(version, case.route, case.who))
+            named = (entry for entry in listed if entry.names_case(version + suffix, case.route, case.who))
             is_listed = any(entry.means(*statuses, our_answer.text) for entry in named)
             if their_answer.status != our_answer.status and not is_listed:
                 unlisted[case.route, *statuses] += 1

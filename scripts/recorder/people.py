@@ -34,8 +34,6 @@ class World:
 
     holders: dict  # name: rows
     default_permission: str = "READ"
-    # Else the Worker, which has no such rows, gives everybody MANAGE: then it asks MLflow whatever it may ever ask.
-    worker_has_rows: bool = True
     strangers: tuple = (UNKNOWN, WRONG_PASSWORD)
     # The routes under /ajax-api have twins under /api, which decide alike.
     with_twins: bool = True
@@ -82,7 +80,6 @@ ROLES = World(
         "workspace-manage": [("workspace", "*", "MANAGE"), *on(EACH, "DENY")],
     },
     default_permission="NO_PERMISSIONS",
-    worker_has_rows=False,
     strangers=(),
     with_twins=False,
 )
@@ -198,18 +195,7 @@ class People:
     # --- the Worker's database ---
 
     def worker_rows(self):
-        """(user id, type, pattern, level) of what the Worker is given."""
-        rows = self.rows()
-        if not self.world.worker_has_rows:
-            managers = ((user, *thing, "MANAGE") for thing in self.things for user in self.world.holders)
-            rows = (*managers, *self.of_new_users)
-        for user, kind, resource, level in rows:
-            yield self.user_id(user), kind, pattern_of(resource), level
-
-    def recorded_rows(self):
-        """(user id, type, pattern, level): what the replay gives everybody."""
-        if self.world.worker_has_rows:
-            return self.worker_rows()
+        """(user id, type, pattern, level) of everybody, as the Worker and the replay are given them."""
         return ((self.user_id(user), kind, pattern_of(resource), level) for user, kind, resource, level in self.rows())
 
     def as_sql(self):

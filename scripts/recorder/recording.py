@@ -52,7 +52,7 @@ class Recording:
 
         users = [[name, hashed, is_admin] for _, name, hashed, is_admin in self.people.hashes()]
         settle = self.names.settle
-        rows = [(user, kind, settle(pattern), level) for user, kind, pattern, level in self.people.recorded_rows()]
+        rows = [(user, kind, settle(pattern), level) for user, kind, pattern, level in self.people.worker_rows()]
         parts = {
             "users": users,
             "grants": sorted(rows, key=lambda row: (row[1], row[0])),

@@ -14,13 +14,17 @@ use mlflow_edge_auth::upstream::OriginError;
 use serde::Deserialize;
 use serde_json::Value;
 
-const VERSIONS: [&str; 3] = ["3.3.2", "3.12.0", "3.17.2"];
+/// Releases, the last one also with roles, patterns, DENY and rows on children in the place of the classic grants.
+const RECORDINGS: [&str; 4] = ["3.3.2", "3.12.0", "3.17.2", "3.17.2-roles"];
 
 // --- what was recorded --------------------------------------------------------------------------------------------
 
 #[derive(Deserialize)]
 struct Recording {
+    #[serde(skip)]
+    name: String,
     mlflow: String,
+    default_permission: Option<String>,
     /// Name, hash, whether an administrator; in the order of the ids.
     users: Vec<(String, String, i64)>,
     /// User id, kind, id, level.
@@ -64,11 +68,11 @@ struct Exchange(
 );
 
 impl Recording {
-    fn load(version: &str) -> Self {
-        let text = differences::read(&format!("tests/fixtures/differential-{version}.json"));
+    fn load(name: &str) -> Self {
+        let text = differences::read(&format!("tests/fixtures/differential-{name}.json"));
         let recording: Self = serde_json::from_str(&text).unwrap();
-        assert_eq!(recording.mlflow, version);
-        recording
+        assert!(name.starts_with(&recording.mlflow));
+        Self { name: name.to_owned(), ..recording }
     }
 }
 
@@ -112,7 +116,8 @@ impl Tape {
 /// The gate with the users and grants of the recording, and the tape that is its origin.
 fn world(recording: &Recording) -> (World, Rc<RefCell<Tape>>) {
     // thousands of wrong passwords are no guessing here
-    let world = World::with(&[("SIGN_IN_TRIES", "1000000")]);
+    let default = recording.default_permission.as_deref().unwrap_or("READ");
+    let world = World::with(&[("SIGN_IN_TRIES", "1000000"), ("DEFAULT_PERMISSION", default)]);
     for (name, hash, is_admin) in &recording.users {
         let row =
             format!("INSERT INTO users (username, password_hash, is_admin) VALUES ('{name}', '{hash}', {is_admin})");
@@ -171,10 +176,10 @@ fn replay(recording: &Recording) -> Vec<(&Case, Answer)> {
         tape.borrow_mut().of_case = case.asked().map(on_tape).collect();
         let answer = put(&world, case);
         let missing = std::mem::take(&mut tape.borrow_mut().missing);
-        let (version, route, who) = (&recording.mlflow, &case.route, &case.who);
+        let (name, route, who) = (&recording.name, &case.route, &case.who);
         assert!(
             missing.is_empty(),
-            "MLflow {version}, {route}, {who}: the gate asks the origin what was not recorded; run `make differential`: \
+            "MLflow {name}, {route}, {who}: the gate asks the origin what was not recorded; run `make differential`: \
              {missing:#?}"
         );
         let same_body = case.theirs.1.is_none_or(|theirs| same_text(&recording.texts[theirs], &answer.body));
@@ -224,7 +229,7 @@ impl Unlisted {
     fn add(&mut self, recording: &Recording, case: &Case, answer: &Answer) {
         let route = case.route.replace("/ajax-api/", "{api}/").replace("/api/", "{api}/");
         let (who, sample) =
-            self.0.entry((format!("{} {route}", recording.mlflow), case.theirs.0, answer.status)).or_default();
+            self.0.entry((format!("{} {route}", recording.name), case.theirs.0, answer.status)).or_default();
         who.insert(case.who.clone());
         if sample.is_empty()
             && let Theirs(status, Some(theirs)) = &case.theirs
@@ -251,11 +256,11 @@ fn the_gate_answers_as_mlflow_does_or_the_list_says_why_not() {
     let mut unlisted = Unlisted::default();
     let mut used: Vec<BTreeSet<&str>> = list.iter().map(|_| BTreeSet::new()).collect();
     let mut counts = vec![0; used.len()];
-    for version in VERSIONS {
-        let recording = Recording::load(version);
+    for name in RECORDINGS {
+        let recording = Recording::load(name);
         for (case, answer) in replay(&recording) {
             let found = list.iter().enumerate().find_map(|(number, difference)| {
-                let names = difference.names_case(version, &case.route, &case.who)?;
+                let names = difference.names_case(name, &case.route, &case.who)?;
                 difference.means(case.theirs.0, answer.status, &answer.body).then_some((number, names))
             });
             match found {
@@ -266,7 +271,7 @@ fn the_gate_answers_as_mlflow_does_or_the_list_says_why_not() {
                 None => unlisted.add(&recording, case, &answer),
             }
         }
-        println!("MLflow {version}: {} cases", recording.cases.len());
+        println!("MLflow {name}: {} cases", recording.cases.len());
     }
     let mut stale = Vec::new();
     for ((difference, used), count) in list.iter().zip(&used).zip(&counts) {
