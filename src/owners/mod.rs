@@ -10,7 +10,7 @@ pub mod authorizer;
 pub mod gateway;
 mod prefetch;
 pub mod prompts;
-mod queues;
+pub mod queues;
 
 use crate::authz::{Required, Resource};
 use crate::bounded::{Bounded, Weigh};

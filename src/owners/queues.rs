@@ -72,12 +72,14 @@ fn gives_away<S>(call: &Call<S>) -> bool {
     !matches!(&call.payload, Payload::Json(_, Ok(json)) if json.field("new_owner").is_none())
 }
 
-fn has_reviewer(queue: &Json, caller: &Caller) -> bool {
+/// Returns true if the caller is one of the reviewers of the queue.
+pub fn has_reviewer(queue: &Json, caller: &Caller) -> bool {
     let users = queue.field("users").and_then(Json::list).unwrap_or_default();
     users.iter().filter_map(Json::text).any(|user| user == normal(&caller.username))
 }
 
-fn is_owner(queue: &Json, caller: &Caller) -> bool {
+/// Returns true if the caller owns the queue.
+pub fn is_owner(queue: &Json, caller: &Caller) -> bool {
     queue.field("created_by").and_then(Json::text).is_some_and(|owner| normal(owner) == normal(&caller.username))
 }
 

@@ -7,9 +7,10 @@
 use super::{Answered, Responder};
 use crate::accounts::Database;
 use crate::authz::{self, Caller, Capability, Grants, Permit, Policy, Required, Resource, ResourceType, may_read};
-use crate::error::Result;
+use crate::error::{Rejection, Result};
 use crate::json::Json;
 use crate::owners::gateway::scorer_of;
+use crate::owners::queues::{has_reviewer, is_owner};
 use crate::owners::read_json;
 use crate::request::Call;
 use crate::routes::Embedding;
@@ -70,12 +71,14 @@ impl<D: Database, O: Origin> Responder<'_, D, O> {
         caller: &Caller,
         embedding: Embedding,
     ) -> Result<()> {
-        let mut asked = Asked::Learning(Vec::new());
-        objects.iter_mut().for_each(|object| embedding.hide(object, &mut asked));
-        let Asked::Learning(required) = asked else { return Ok(()) };
-        let grants = self.accounts.grants(caller.id, &authz::patterns(&required)).await?;
-        let mut asked = Asked::Knowing(grants, self.config.policy());
-        objects.iter_mut().for_each(|object| embedding.hide(object, &mut asked));
+        let mut judge = Judge { caller, asked: Vec::new(), known: None, is_refused: false };
+        objects.iter_mut().for_each(|object| embedding.hide(object, &mut judge));
+        let grants = self.accounts.grants(caller.id, &authz::patterns(&judge.asked)).await?;
+        judge = Judge { caller, asked: Vec::new(), known: Some((grants, self.config.policy())), is_refused: false };
+        objects.iter_mut().for_each(|object| embedding.hide(object, &mut judge));
+        if judge.is_refused {
+            return Err(Rejection::denied(format!("user {} may not see what is in the answer", caller.id)));
+        }
         Ok(())
     }
 
@@ -122,22 +125,23 @@ fn under<'j>(answer: &'j mut Json, path: &[&str]) -> Vec<&'j mut Json> {
     }
 }
 
-/// The two ways to answer if something may be seen.
-enum Asked {
-    /// Nobody yet: all that is asked is written down.
-    Learning(Vec<Required>),
-    /// The grants.
-    Knowing(Grants, Policy),
+/// Answers if something may be seen: at first nobody knows, and all that is asked is written down; then the grants tell.
+struct Judge<'a> {
+    caller: &'a Caller,
+    asked: Vec<Required>,
+    known: Option<(Grants, Policy)>,
+    /// True if the whole answer is not for the caller.
+    is_refused: bool,
 }
 
-impl Asked {
+impl Judge<'_> {
     fn may(&mut self, all: &[Required]) -> bool {
-        match self {
-            Self::Learning(asked) => {
-                asked.extend_from_slice(all);
+        match &self.known {
+            None => {
+                self.asked.extend_from_slice(all);
                 true
             }
-            Self::Knowing(grants, policy) => may_read(all, grants, *policy),
+            Some((grants, policy)) => may_read(all, grants, *policy),
         }
     }
 
@@ -149,16 +153,18 @@ impl Asked {
 
 impl Embedding {
     /// Takes out of an object what may not be seen.
-    fn hide(self, object: &mut Json, asked: &mut Asked) {
+    fn hide(self, object: &mut Json, judge: &mut Judge<'_>) {
         match self {
             Self::GatewayEndpoint => {
-                under(object, &["model_mappings", "[]"]).into_iter().for_each(|it| hide_in_mapping(it, asked));
+                under(object, &["model_mappings", "[]"]).into_iter().for_each(|it| hide_in_mapping(it, judge));
             }
-            Self::ModelMapping => hide_in_mapping(object, asked),
-            Self::ModelDefinition => hide_in_definition(object, asked),
-            Self::GuardrailConfig => hide_in_guardrail(object, asked),
+            Self::ModelMapping => hide_in_mapping(object, judge),
+            Self::ModelDefinition => hide_in_definition(object, judge),
+            Self::GuardrailConfig => hide_in_guardrail(object, judge),
             Self::SecretsConfig => object.remove("using_default_passphrase"),
-            Self::McpServer => describe_mcp_server(object, asked),
+            Self::McpServer => describe_mcp_server(object, judge),
+            Self::ReviewQueue => judge.is_refused |= !may_open(object.field("review_queue"), judge),
+            Self::ReviewQueues => keep_reviewed(object, judge),
         }
     }
 }
@@ -167,30 +173,52 @@ fn text(object: &Json, path: &[&str]) -> Option<String> {
     object.at(path).and_then(Json::text).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn hide_in_mapping(mapping: &mut Json, asked: &mut Asked) {
+fn hide_in_mapping(mapping: &mut Json, judge: &mut Judge<'_>) {
     let definition =
         text(mapping, &["model_definition_id"]).or_else(|| text(mapping, &["model_definition", "model_definition_id"]));
-    if definition.is_none_or(|id| !asked.is_not_denied(ResourceType::GatewayModelDefinition, &id)) {
+    if definition.is_none_or(|id| !judge.is_not_denied(ResourceType::GatewayModelDefinition, &id)) {
         mapping.remove("model_definition");
         mapping.remove("model_definition_id");
     }
-    under(mapping, &["model_definition"]).into_iter().for_each(|it| hide_in_definition(it, asked));
+    under(mapping, &["model_definition"]).into_iter().for_each(|it| hide_in_definition(it, judge));
 }
 
-fn hide_in_definition(definition: &mut Json, asked: &mut Asked) {
+fn hide_in_definition(definition: &mut Json, judge: &mut Judge<'_>) {
     let secret = text(definition, &["secret_id"]);
-    if secret.is_none_or(|id| !asked.is_not_denied(ResourceType::GatewaySecret, &id)) {
+    if secret.is_none_or(|id| !judge.is_not_denied(ResourceType::GatewaySecret, &id)) {
         definition.remove("secret_id");
         definition.remove("secret_name");
     }
 }
 
+/// A review queue is opened by who manages it, by its reviewers, and by its owner who may edit.
+fn may_open(queue: Option<&Json>, judge: &mut Judge<'_>) -> bool {
+    let Some(queue) = queue else { return false };
+    let (manages, edits) =
+        (may_to_queue(Capability::Manage, queue, judge), may_to_queue(Capability::Update, queue, judge));
+    manages || has_reviewer(queue, judge.caller) || (edits && is_owner(queue, judge.caller))
+}
+
+/// Whoever may edit is shown all review queues of the experiment, and others those on which they review.
+fn keep_reviewed(answer: &mut Json, judge: &mut Judge<'_>) {
+    if let Some(Json::List(queues)) = answer.get_mut("review_queues") {
+        queues.retain(|queue| may_to_queue(Capability::Update, queue, judge) || has_reviewer(queue, judge.caller));
+    }
+}
+
+fn may_to_queue(capability: Capability, queue: &Json, judge: &mut Judge<'_>) -> bool {
+    let Some(experiment) = text(queue, &["experiment_id"]).and_then(|id| Resource::experiment(&id).ok()) else {
+        return false;
+    };
+    judge.may(&Required::on_children(capability, ResourceType::ReviewQueue, &experiment))
+}
+
 /// The scorer stands there with its whole text. One that does not say whose it is goes.
-fn hide_in_guardrail(config: &mut Json, asked: &mut Asked) {
+fn hide_in_guardrail(config: &mut Json, judge: &mut Judge<'_>) {
     for guardrail in under(config, &["guardrail"]) {
         let Some(scorer) = guardrail.field("scorer") else { continue };
         let required = scorer_of(scorer).map(|(experiment, scorer)| to_see_scorer(&experiment, &scorer));
-        if required.is_none_or(|all| !asked.may(&all)) {
+        if required.is_none_or(|all| !judge.may(&all)) {
             guardrail.remove("scorer");
         }
     }
@@ -203,14 +231,14 @@ pub(super) fn to_see_scorer(experiment: &Resource, scorer: &Resource) -> Vec<Req
     vec![see(experiment), see(scorer), Required::on(Capability::NotDenied, &versions)]
 }
 
-fn describe_mcp_server(server: &mut Json, asked: &mut Asked) {
+fn describe_mcp_server(server: &mut Json, judge: &mut Judge<'_>) {
     let Some(name) = text(server, &["name"]) else { return hide_mcp_versions(server) };
     let it = Resource { kind: ResourceType::McpServer, id: name };
-    let may = ACTIONS.iter().filter(|(capability, _)| asked.may(&[Required::on(*capability, &it)]));
+    let may = ACTIONS.iter().filter(|(capability, _)| judge.may(&[Required::on(*capability, &it)]));
     let actions = may.map(|(_, action)| Json::Text((*action).to_owned())).collect();
     server.set("allowed_actions", Json::List(actions));
     let versions = Required::on_children(Capability::NotDenied, ResourceType::McpServerVersion, &it);
-    if !asked.may(&versions) {
+    if !judge.may(&versions) {
         hide_mcp_versions(server);
     }
 }

@@ -50,6 +50,10 @@ pub enum Embedding {
     SecretsConfig,
     /// An MCP server: its versions; and what the caller may do is added.
     McpServer,
+    /// A review queue, which is refused to who may not open it.
+    ReviewQueue,
+    /// A list of review queues: those on which others review.
+    ReviewQueues,
 }
 
 /// The list of an answer whose rows are filtered.

@@ -5,8 +5,8 @@
 //! Routes that have the server itself ask a model (`scorer/invoke`, `online-config`, `evaluate/invoke`, `issues/invoke`)
 //! spend the operator's keys, as the gateway does: for administrators, like the gateway.
 //!
-//! A review queue belongs to its owner and to its reviewers, beside those who manage it (`QueueRule`). Unlike in MLflow a list
-//! of them, and one by its name, takes EDIT; there a reader is shown those on which he reviews.
+//! A review queue belongs to its owner and to its reviewers, beside those who manage it (`QueueRule`). A list of
+//! them shows all to who may edit, and to others those on which they review.
 
 use super::words::*;
 
@@ -27,6 +27,8 @@ const SCHEMA: &Field = &field(ValueKind::Child(ChildKind::LabelSchema), Cardinal
 const OF_SCHEMA: Answer = ByResponse(&["label_schema", "experiment_id"]);
 const ANY_QUEUE: &Field = &every(ResourceType::ReviewQueue);
 const QUEUES_IN: &Field = &in_experiment(&[ResourceType::ReviewQueue], Cardinality::One, &["experiment_id"]);
+const QUEUES: Answer = Redact(&[], Embedding::ReviewQueues);
+const OF_QUEUE: Answer = Redact(&[], Embedding::ReviewQueue);
 const TO_OPEN: &Field = &queue(QueueRule::Open);
 const TO_CHANGE: &Field = &queue(QueueRule::Change);
 const TO_PRUNE: &Field = &queue(QueueRule::Prune);
@@ -70,9 +72,9 @@ pub const ROWS: &[Route] = &[
 
     post  ("{api}/3.0/mlflow/review-queues/create",                     All(&[Update(EXPERIMENT), NotDenied(ANY_QUEUE)]),                   Json,    AsIs),
     post  ("{api}/3.0/mlflow/review-queues/get-or-create-user",         All(&[Update(EXPERIMENT), NotDenied(ANY_QUEUE)]),                   Json,    AsIs),
-    get   ("{api}/3.0/mlflow/review-queues/list",                       All(&[Update(QUEUES_IN)]),                            AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/list",                       All(&[Read(QUEUES_IN)]),                              QUEUES),
     get   ("{api}/3.0/mlflow/review-queues/get",                        All(&[Read(TO_OPEN)]),                                AsIs),
-    get   ("{api}/3.0/mlflow/review-queues/get-by-name",                All(&[Update(QUEUES_IN)]),                            AsIs),
+    get   ("{api}/3.0/mlflow/review-queues/get-by-name",                All(&[Read(QUEUES_IN)]),                              OF_QUEUE),
     post  ("{api}/3.0/mlflow/review-queues/update",                     All(&[Update(TO_CHANGE)]),                    Json,    AsIs),
     post  ("{api}/3.0/mlflow/review-queues/delete",                     All(&[Update(TO_PRUNE)]),                     Json,    AsIs),
     get   ("{api}/3.0/mlflow/review-queues/items/list",                 All(&[Read(TO_OPEN)]),                                AsIs),

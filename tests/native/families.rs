@@ -730,6 +730,51 @@ fn a_review_queue_is_for_who_manages_it_its_owner_and_its_reviewers() {
     }
 }
 
+#[test]
+fn a_reviewer_finds_the_queues_to_review_and_no_others() {
+    let queue = |id: &str, owner: &str, reviewer: &str| json!({"queue_id": id, "experiment_id": "1", "created_by": owner, "users": [reviewer], "queue_type": "CUSTOM"});
+    let (of_bob, own, to_review) = (queue("b", "bob", "bob"), queue("o", "alice", "bob"), queue("r", "bob", "alice"));
+    let exp = |level| ("experiment", "1", level);
+    let every = |level| ("review_queue", "*", level);
+    for (grants, listed, opened) in [
+        (&[exp("READ")][..], "r", "r"),
+        (&[exp("EDIT")], "bor", "or"),
+        (&[exp("MANAGE")], "bor", "bor"),
+        (&[exp("READ"), every("EDIT")], "bor", "or"),
+        (&[exp("EDIT"), every("READ")], "r", "r"),
+        (&[exp("MANAGE"), every("DENY")], "", ""),
+        (&[every("MANAGE")], "", ""),
+    ] {
+        let world = with(grants);
+        let answer = json!({ "review_queues": [of_bob, own, to_review] }).to_string();
+        script(&world, move |seen| seen.target.contains("/list?").then(|| (200, answer.clone())));
+        let list = alice(&world, "GET /api/3.0/mlflow/review-queues/list?experiment_id=1");
+        let ids: String = match list.status {
+            200 => list.json()["review_queues"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|q| q["queue_id"].as_str().unwrap())
+                .collect(),
+            status => (status == 403).then(String::new).unwrap(),
+        };
+        assert_eq!(ids, listed, "{grants:?}");
+
+        let mut found = String::new();
+        for queue in [&of_bob, &own, &to_review] {
+            let world = with(grants);
+            let answer = json!({ "review_queue": queue }).to_string();
+            script(&world, move |seen| seen.target.contains("/get-by-name?").then(|| (200, answer.clone())));
+            let opened = alice(&world, "GET /api/3.0/mlflow/review-queues/get-by-name?experiment_id=1&name=q");
+            match opened.status {
+                200 => found += queue["queue_id"].as_str().unwrap(),
+                status => assert_eq!((status, &opened.body[..]), (403, "Permission denied"), "{grants:?}"),
+            }
+        }
+        assert_eq!(found, opened, "{grants:?}");
+    }
+}
+
 // --- MCP servers ----------------------------------------------------------------------------------------------------------
 
 #[test]
