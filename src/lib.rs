@@ -25,6 +25,7 @@ pub mod gate;
 pub mod http;
 pub mod json;
 pub mod mlflow;
+pub mod observe;
 pub mod owners;
 pub mod password;
 pub mod request;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::grants::{grants_of, wanted_json};
 use super::{Accounts, Database, IDENTIFY_TOKEN, Id, Statement, fault};
-use crate::authz::{Caller, Grants, Resource, SignIn};
+use crate::authz::{Caller, Grants, Reach, Resource, SignIn, Token};
 use crate::error::Result;
 
 const CREATE: &str = "
@@ -64,8 +64,8 @@ pub struct TokenOwner {
     pub caller: Caller,
     /// The user's grants.
     pub grants: Grants,
-    /// The token's row.
-    pub token_id: i64,
+    /// The token.
+    pub token: Token,
     /// Seconds since 1970; never, if absent.
     pub expires_at: Option<i64>,
     /// Seconds since 1970.
@@ -100,15 +100,17 @@ impl<D: Database> Accounts<D> {
         }
         let rows: Vec<Row> = self.query(sql!(IDENTIFY_TOKEN, hash, wanted_json(wanted).as_str())).await?;
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
-        let sign_in = match (row.read_only, row.scope) {
-            (0, Some(Scope::Admin)) if row.is_admin != 0 => SignIn::AdminToken,
-            (0, _) => SignIn::Token,
-            _ => SignIn::ReadOnlyToken,
+        let reach = match (row.read_only, row.scope) {
+            (0, Some(Scope::Admin)) if row.is_admin != 0 => Reach::Administration,
+            (0, _) => Reach::Work,
+            _ => Reach::Reads,
         };
+        let token = Token { id: row.token_id, reach };
+        let sign_in = SignIn::Token(token);
         Ok(Some(TokenOwner {
             caller: Caller { id: row.id, username: row.username, is_admin: row.is_admin != 0, sign_in },
             grants: grants_of(wanted, &row.grants)?,
-            token_id: row.token_id,
+            token,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
         }))

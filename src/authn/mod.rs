@@ -20,7 +20,7 @@ use sha2::Sha256;
 
 use crate::accounts::login_failures::{Claimed, Verdict};
 use crate::accounts::{Accounts, Database};
-use crate::authz::{Caller, Grants, Resource, SignIn};
+use crate::authz::{Caller, Grants, Resource, SignIn, Token};
 use crate::config::{Config, DEFAULT_PASSWORD};
 use crate::error::{Code, Rejection, Result};
 use crate::password::{PasswordHash, to_hex};
@@ -91,13 +91,17 @@ impl<D: Database> Authenticator<'_, D> {
         let asked_after = self.memory.verified.borrow().changes();
         let found = match presented {
             // a token costs no password hash and knows no lock: nobody guesses 192 bits
-            Credential::Token(token, username) => self.by_key(&token.hash(), username.as_deref(), wanted).await,
+            Credential::Token(token, username) => {
+                self.by_key(&token.hash(), username.as_deref(), SignIn::Token, wanted).await
+            }
             Credential::Password(credentials) => self.by_password(credentials, login, address, wanted).await,
-            Credential::Signature(signature) => self.by_key(signature.access_key_id(), None, wanted).await,
-            Credential::Certificate(username) => self.by_name(username, wanted).await,
+            Credential::Signature(signature) => {
+                self.by_key(signature.access_key_id(), None, SignIn::AccessKey, wanted).await
+            }
+            Credential::Certificate(username) => self.by_name(username, SignIn::Certificate, wanted).await,
             Credential::Assertion(assertion) => {
                 let email = self.by_access(assertion).await;
-                self.by_name(&email.map_err(Rejection::unauthenticated)?, wanted).await
+                self.by_name(&email.map_err(Rejection::unauthenticated)?, SignIn::Access, wanted).await
             }
         };
         let mut verified = self.memory.verified.borrow_mut();
@@ -159,16 +163,22 @@ impl<D: Database> Authenticator<'_, D> {
     }
 
     /// Somebody for whom the platform vouches: a user who exists.
-    async fn by_name(&self, username: &str, wanted: &[Resource]) -> Result<SignedIn> {
+    async fn by_name(&self, username: &str, sign_in: SignIn, wanted: &[Resource]) -> Result<SignedIn> {
         let found = self.accounts.identify(username, wanted).await?;
         let Some((caller, _, grants)) = found else {
             return Err(Rejection::unauthenticated("the platform vouches for somebody who is no user"));
         };
-        Ok(SignedIn::new(Caller { sign_in: SignIn::Platform, ..caller }, grants))
+        Ok(SignedIn::new(Caller { sign_in, ..caller }, grants))
     }
 
     /// The owner of a token by its hash, or of an access key by its id.
-    async fn by_key(&self, key: &str, username: Option<&str>, wanted: &[Resource]) -> Result<SignedIn> {
+    async fn by_key(
+        &self,
+        key: &str,
+        username: Option<&str>,
+        sign_in: fn(Token) -> SignIn,
+        wanted: &[Resource],
+    ) -> Result<SignedIn> {
         let refused = |reason: &'static str| Err(Rejection::unauthenticated(reason));
         let now = self.seconds();
         let Some(owner) = self.accounts.identify_token(key, wanted).await? else {
@@ -181,9 +191,10 @@ impl<D: Database> Authenticator<'_, D> {
             return refused("a token that has expired");
         }
         if owner.last_used_at.is_none_or(|used| used + USE_NOTED_EVERY <= now) {
-            self.accounts.token_used(owner.token_id, now).await?;
+            self.accounts.token_used(owner.token.id, now).await?;
         }
-        Ok(SignedIn { expires_at: owner.expires_at, ..SignedIn::new(owner.caller, owner.grants) })
+        let caller = Caller { sign_in: sign_in(owner.token), ..owner.caller };
+        Ok(SignedIn { expires_at: owner.expires_at, ..SignedIn::new(caller, owner.grants) })
     }
 
     /// Verifies a password. One that this isolate has verified costs a statement. Any other is claimed at the primary,

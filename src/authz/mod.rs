@@ -111,23 +111,64 @@ pub struct Caller {
 pub enum SignIn {
     /// With the password.
     Password,
-    /// With an API token that may do all that its user may.
-    Token,
-    /// With an API token that may only read.
-    ReadOnlyToken,
-    /// With an API token that an administrator, who still is one, made for administration.
-    AdminToken,
-    /// The platform vouches: a client certificate, or Cloudflare Access.
-    Platform,
+    /// With an API token.
+    Token(Token),
+    /// With a signature by an access key, which is a token that is not sent.
+    AccessKey(Token),
+    /// The platform vouches, by a client certificate.
+    Certificate,
+    /// The platform vouches, by Cloudflare Access.
+    Access,
+}
+
+/// An API token or access key, and how far it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Row of the tokens table.
+    pub id: i64,
+    /// How far it reaches.
+    pub reach: Reach,
+}
+
+/// The things that a token may do of those that its user may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Reads.
+    Reads,
+    /// All but administration.
+    Work,
+    /// All: an administrator, who still is one, made it for administration.
+    Administration,
 }
 
 impl SignIn {
+    /// The token or access key, if it was one.
+    pub fn token(self) -> Option<Token> {
+        match self {
+            Self::Token(token) | Self::AccessKey(token) => Some(token),
+            Self::Password | Self::Certificate | Self::Access => None,
+        }
+    }
+
+    /// Returns true if it is not good enough to change anything.
+    pub fn only_reads(self) -> bool {
+        self.token().is_some_and(|token| token.reach == Reach::Reads)
+    }
+
+    /// A word for it, for the log and the audit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Token(_) => "token",
+            Self::AccessKey(_) => "access key",
+            Self::Certificate => "client certificate",
+            Self::Access => "Cloudflare Access",
+        }
+    }
+
     /// Returns true if it is strong enough to change users, or the grants of others, and to make credentials. A token lies about
     /// in files and environments: a leaked one must not outlive itself by what it has made.
     pub fn may_administer(self) -> bool {
-        match self {
-            Self::Password | Self::Platform | Self::AdminToken => true,
-            Self::Token | Self::ReadOnlyToken => false,
-        }
+        self.token().is_none_or(|token| token.reach == Reach::Administration)
     }
 }

@@ -28,7 +28,7 @@
 use std::fmt;
 
 use super::workspace::{self, InWorkspace, Presence};
-use super::{Caller, Capability, Grant, Grants, Permission, Policy, Required, Resource, ResourceType, SignIn, Weighed};
+use super::{Caller, Capability, Grant, Grants, Permission, Policy, Required, Resource, ResourceType, Weighed};
 use crate::error::Rejection;
 
 /// The requirement of a route, with the resources that this request names.
@@ -228,7 +228,7 @@ pub fn decide(
         };
     };
     let user = caller.id;
-    if caller.sign_in == SignIn::ReadOnlyToken && !question.reads {
+    if caller.sign_in.only_reads() && !question.reads {
         return Err(Denial::ReadOnlyToken { user });
     }
     let reason = match &question.requirement {
@@ -269,6 +269,7 @@ pub fn may_read(all: &[Required], grants: &Grants, policy: Policy) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Reach, SignIn, Token};
     use super::workspace::{Scope, Standing};
     use super::*;
 
@@ -339,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_token_that_may_only_read_writes_nothing_not_even_as_administrator() {
-        let token = caller(true, SignIn::ReadOnlyToken);
+        let token = caller(true, SignIn::Token(Token { id: 1, reach: Reach::Reads }));
         assert_eq!(ask(Requirement::Authenticated, Some(&token)), Err(Denial::ReadOnlyToken { user: 2 }));
     }
 }

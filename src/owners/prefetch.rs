@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::authorizer::only_the_answer_tells;
 use super::{MOST_CACHED, Owners, Targets, is_immutable};
-use crate::authz::{Caller, Grants, SignIn};
+use crate::authz::{Caller, Grants};
 use crate::request::{Call, RequiredAccess, ResourceRef};
 use crate::routes::{Answer, Requires, Route};
 use crate::upstream::Origin;
@@ -27,7 +27,7 @@ impl<O: Origin> Owners<'_, O> {
     /// Prefetches the experiment of each child that the request names. Errors are ignored: the decision repeats the look-up and
     /// fails on them.
     async fn prefetch_owners(&self, call: &Call<O::Stream>, targets: &Targets, caller: &Caller) {
-        let is_in_vain = caller.is_admin || (caller.sign_in == SignIn::ReadOnlyToken && !call.reads());
+        let is_in_vain = caller.is_admin || (caller.sign_in.only_reads() && !call.reads());
         if is_in_vain || is_by_response(call) {
             return; // the answer will tell
         }

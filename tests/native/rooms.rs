@@ -18,6 +18,7 @@ const ROOMS: &[&str] = &[
     "owners",
     "admin",
     "respond",
+    "observe",
     "state",
     "gate",
     "worker",
