@@ -20,6 +20,17 @@ pub enum Creators {
     Roles(Vec<String>),
 }
 
+/// The allowed requests of which the log gets a line, beside refusals and changes to users and grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogRequests {
+    /// No others.
+    None,
+    /// Those that may change something at MLflow.
+    Writes,
+    /// All.
+    All,
+}
+
 /// The configuration of an operator. README lists the variables.
 pub struct Config {
     /// `ORIGIN_URL`: the MLflow server, without a slash at the end.
@@ -72,6 +83,8 @@ pub struct Config {
     pub model_sources: Vec<String>,
     /// `BODY_LIMIT_BYTES`: the longest body that is read to decide; longer is 413. Streams have no limit here.
     pub body_limit: usize,
+    /// `LOG_REQUESTS`: allowed requests of which the log gets a line.
+    pub log_requests: LogRequests,
     /// `STATIC_PREFIX`: the origin's `--static-prefix`, empty or `/something`.
     pub static_prefix: String,
 }
@@ -142,6 +155,12 @@ impl Config {
             // what the server itself hands out is decided on whose it is
             model_sources: places(&get, "MODEL_SOURCES", &["mlflow-artifacts:"])?,
             body_limit: number(&get, "BODY_LIMIT_BYTES", 10 * 1024 * 1024)? as usize,
+            log_requests: match get("LOG_REQUESTS").as_deref() {
+                None | Some("none") => LogRequests::None,
+                Some("writes") => LogRequests::Writes,
+                Some("all") => LogRequests::All,
+                Some(other) => return Err(format!("LOG_REQUESTS must be none, writes or all, not '{other}'.")),
+            },
             static_prefix,
         })
     }

@@ -97,22 +97,31 @@ enum Reply {
     Locked(i64),
 }
 
-/// A request that is not served: what the client sees, and why, for the log. The reason is a value, put into words only when
-/// somebody reads them.
+/// A request that is not served: what the client sees, and why, for the log.
 pub struct Rejection {
     reply: Reply,
-    reason: Box<dyn fmt::Display>,
+    why: Why,
     varies_on: Option<&'static str>,
+}
+
+/// The reason of a rejection, for the log: a value, put into words only when somebody reads them.
+pub struct Why {
+    reason: Box<dyn fmt::Display>,
+    /// The capability that was needed, and the level that was held, where a level was too low.
+    pub weighed: Option<(String, String)>,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
 }
 
 impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.reply, self.reason)
+        write!(f, "{:?}: {}", self.reply, self.why)
     }
 }
-
-/// Characters of a reason that the log gets.
-const LONGEST_LINE: usize = 500;
 
 /// Short for what nearly every step of the gate gives.
 pub type Result<T> = std::result::Result<T, Rejection>;
@@ -176,7 +185,7 @@ impl Rejection {
     }
 
     fn new(reply: Reply, reason: impl fmt::Display + 'static) -> Self {
-        Self { reply, reason: Box::new(reason), varies_on: None }
+        Self { reply, why: Why { reason: Box::new(reason), weighed: None }, varies_on: None }
     }
 
     /// The same rejection of a request whose header of this name was looked at (RFC 9110, 12.5.5).
@@ -202,41 +211,22 @@ impl Rejection {
 
     /// The reason, for the log.
     pub fn reason(&self) -> String {
-        self.reason.to_string()
+        self.why.to_string()
     }
 
-    /// The reason as a line of the log: on one line, without anything that a terminal or a viewer would act on, and not too
-    /// long. Clients write into it: names, ids, paths.
-    pub fn log_line(&self) -> String {
-        let (reason, mut line) = (self.reason(), String::new());
-        for c in reason.chars().take(LONGEST_LINE) {
-            match c {
-                '\u{2028}'
-                | '\u{2029}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-                | '\u{feff}' => {
-                    line.extend(c.escape_unicode());
-                }
-                c if c.is_control() => line.extend(c.escape_default()),
-                c => line.push(c),
-            }
-        }
-        if reason.chars().nth(LONGEST_LINE).is_some() {
-            line.push('…');
-        }
-        line
+    /// The same refusal, for want of a capability where this level is held.
+    pub fn weighing(mut self, needed: impl fmt::Display, held: impl fmt::Display) -> Self {
+        self.why.weighed = Some((needed.to_string(), held.to_string()));
+        self
     }
 
-    /// Returns the response for the client.
-    pub fn into_response<S>(self) -> Response<S> {
+    /// Returns the response for the client, and the reason for the log.
+    pub fn into_parts<S>(self) -> (Response<S>, Why) {
         let mut response = self.reply.into_response();
         if let Some(header) = self.varies_on {
             response.headers.append("Vary", header);
         }
-        response
+        (response, self.why)
     }
 }
 

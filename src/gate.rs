@@ -10,6 +10,8 @@ use crate::authz::{self, Caller, Grants, Permitted};
 use crate::config::Config;
 use crate::error::Result;
 use crate::http::{Body, Method, Request, Response};
+use crate::observe::Exchange;
+use crate::observe::counted::{CountedDatabase, CountedOrigin};
 use crate::owners::authorizer::{Asker, Authorizer};
 use crate::owners::{Owners, Targets};
 use crate::request::{Call, Target};
@@ -36,34 +38,39 @@ pub struct Gate<'a, D, O> {
     pub state: &'a IsolateState,
     /// Seconds since 1970.
     pub now: u64,
+    /// Milliseconds since 1970, while the request goes on.
+    pub clock: fn() -> u64,
     /// Fills a buffer with random bytes; `false` if the platform has none.
     pub random: fn(&mut [u8]) -> bool,
 }
 
 impl<D: Database, O: Origin> Gate<'_, D, O> {
-    /// Answers a request. `log` gets the reason of every rejection.
-    pub async fn handle(&self, request: Request<O::Stream>, log: impl Fn(u16, &str)) -> Response<O::Stream> {
+    /// Answers a request. `observe` sees what became of it.
+    pub async fn handle(&self, request: Request<O::Stream>, observe: impl Fn(&Exchange)) -> Response<O::Stream> {
         let head = request.method == Method::Head;
-        let mut response = match self.answer(request).await.map(Permitted::into_parts) {
-            Ok((response, _reason)) => response,
-            Err(rejection) => {
-                let reason = rejection.log_line();
-                let response = rejection.into_response();
-                log(response.status, &reason);
-                response
-            }
+        let mut exchange = Exchange::begin(&request, self.now, self.clock, self.random);
+        let mut response = match self.answer(request, &mut exchange).await.map(Permitted::into_parts) {
+            Ok(permitted) => exchange.allowed(permitted),
+            Err(rejection) => exchange.refused(rejection),
         };
+        observe(&exchange);
         if head {
             response.body = Body::Empty;
         }
         response
     }
 
-    async fn answer(&self, request: Request<O::Stream>) -> Result<Permitted<Response<O::Stream>>> {
-        let Self { config, accounts, platform, now, random, .. } = self;
-        let (config, memory) = (*config, &self.state.sign_ins);
-        let authn = &Authenticator { config, accounts, platform: *platform, memory, now: *now, random: *random };
-        let proxy = &Proxy::new(&self.origin, config);
+    async fn answer(
+        &self,
+        request: Request<O::Stream>,
+        exchange: &mut Exchange,
+    ) -> Result<Permitted<Response<O::Stream>>> {
+        let Self { config, platform, now, random, .. } = self;
+        let (config, memory, cost) = (*config, &self.state.sign_ins, &*exchange.cost.clone());
+        let accounts = &Accounts(CountedDatabase { inner: &self.accounts.0, cost });
+        let origin = &CountedOrigin { inner: &self.origin, cost: exchange.cost.clone() };
+        let authn = &Authenticator { config, accounts, platform: *platform, memory, cost, now: *now, random: *random };
+        let proxy = &Proxy::new(origin, config);
         let owners = &Owners { proxy, config, parents: &self.state.parents };
         let authorizer = &Authorizer { accounts, owners };
         let admin = &Admin { config, accounts, authn };
@@ -71,11 +78,12 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
 
         authn.ensure_bootstrapped().await?;
         let target = Target::parse(&request, config);
+        exchange.route = target.as_ref().ok().and_then(Target::row);
         if target.as_ref().is_ok_and(Target::is_public) {
             return responder.public(target?.read(request, 0, false).await?).await;
         }
         let presented = credential::read(&request, config)?;
-        let address = request.headers.get("cf-connecting-ip").map(str::to_owned);
+        let address = exchange.address.clone();
         let mut call = match target {
             Ok(target) => read(authn, target, request, &presented, address.as_deref()).await?,
             Err(rejection) => Err(rejection),
@@ -86,6 +94,7 @@ impl<D: Database, O: Origin> Gate<'_, D, O> {
         let required = call.as_ref().map(Call::required_access).unwrap_or(Ok(Vec::new()));
         let targets = required.map(|required| owners.targets(required));
         let (caller, grants) = identify(authn, owners, &presented, address.as_deref(), &mut call, &targets).await?;
+        exchange.caller = Some(caller.clone());
         responder.respond(call?, Asker { caller: &caller, grants, targets }).await
     }
 }

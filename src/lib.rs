@@ -20,6 +20,7 @@ pub mod authz;
 pub mod bounded;
 pub mod client_certificate;
 pub mod config;
+pub mod cost;
 pub mod error;
 pub mod gate;
 pub mod http;

@@ -22,8 +22,9 @@ use crate::accounts::login_failures::{Claimed, Verdict};
 use crate::accounts::{Accounts, Database};
 use crate::authz::{Caller, Grants, Resource, SignIn, Token};
 use crate::config::{Config, DEFAULT_PASSWORD};
+use crate::cost::Cost;
 use crate::error::{Code, Rejection, Result};
-use crate::password::{PasswordHash, to_hex};
+use crate::password::{Method, PasswordHash, to_hex};
 use crate::request::{Call, split_url};
 use crate::secret::Secret;
 use access_jwt::{Assertion, JwtError, RsaKey};
@@ -72,6 +73,8 @@ pub struct Authenticator<'a, D> {
     pub platform: &'a dyn Platform,
     /// The memory of this isolate.
     pub memory: &'a SignIns,
+    /// The costs of this request.
+    pub cost: &'a Cost,
     /// Seconds since 1970.
     pub now: u64,
     /// Fills a buffer with random bytes; `false` if the platform has none.
@@ -290,14 +293,20 @@ impl<D> Authenticator<'_, D> {
             self.hash_dummy(password);
             return false;
         };
-        self.memory.count_hash(method);
+        self.count_hash(method);
         stored.verifies(password, self.platform.scrypt())
+    }
+
+    /// Counts a password hash that is about to be computed, for this request and for the isolate.
+    fn count_hash(&self, method: Method) {
+        self.memory.count_hash(method);
+        self.cost.add_hash();
     }
 
     /// Computes a hash for nobody, by the method of most that are stored.
     fn hash_dummy(&self, password: &Secret) {
         let method = self.memory.common_method().unwrap_or(self.config.password_hash);
-        self.memory.count_hash(method);
+        self.count_hash(method);
         method.hash_dummy(password, self.platform.scrypt());
     }
 

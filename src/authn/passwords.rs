@@ -16,7 +16,7 @@ impl<D> Authenticator<'_, D> {
             return Err(failed("no randomness"));
         }
         let method = self.config.password_hash;
-        self.memory.count_hash(method);
+        self.count_hash(method);
         method.hash(password, salt, self.platform.scrypt()).ok_or_else(|| failed("the method refused"))
     }
 

@@ -83,6 +83,46 @@ pub enum Reason {
     InWorkspace(Vec<workspace::Held>),
 }
 
+impl Reason {
+    /// A word for it, of which there are few.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Authenticated => "signed in",
+            Self::Administrator => "administrator",
+            Self::OwnAccount => "own account",
+            Self::Held(held) if held.iter().all(|held| held.by.is_none()) => "default",
+            Self::Held(_) => "grant",
+            Self::InWorkspace(_) => "workspace",
+        }
+    }
+}
+
+/// So many of what is held are told.
+const MOST_TOLD: usize = 5;
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public | Self::Authenticated | Self::Administrator | Self::OwnAccount => write!(f, "{}", self.kind()),
+            Self::Held(held) => list(f, held),
+            Self::InWorkspace(held) => list(f, held),
+        }
+    }
+}
+
+/// What is held more than once in a row is told once.
+fn list<T: fmt::Display + PartialEq>(f: &mut fmt::Formatter<'_>, held: &[T]) -> fmt::Result {
+    let different = || held.chunk_by(|one, next| one == next).filter_map(<[T]>::first);
+    for (n, one) in different().take(MOST_TOLD).enumerate() {
+        write!(f, "{}{one}", if n == 0 { "" } else { ", " })?;
+    }
+    match different().skip(MOST_TOLD).count() {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}
+
 /// The level that decided about a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -207,7 +247,13 @@ impl fmt::Display for Denial {
 
 impl From<Denial> for Rejection {
     fn from(denial: Denial) -> Self {
-        Self::denied(denial)
+        match &denial {
+            Denial::TooLow { needed, held, .. } => {
+                let (needed, held) = (format!("{needed:?}"), held.to_string());
+                Self::denied(denial).weighing(needed, held)
+            }
+            _ => Self::denied(denial),
+        }
     }
 }
 

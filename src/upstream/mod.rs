@@ -51,7 +51,7 @@ pub type Answer<S> = LocalBoxFuture<'static, std::result::Result<Response<S>, Or
 #[allow(async_fn_in_trait)] // one thread: no Send bound is wanted
 pub trait Origin {
     /// A body that has not been read.
-    type Stream: ByteStream;
+    type Stream: ByteStream + 'static;
     /// Starts the request immediately, even if the future is never polled. Resolves when the response headers arrive.
     fn send(&self, request: OriginRequest<Self::Stream>) -> Answer<Self::Stream>;
     /// Returns the fact that the data centre has under a key of [`Origin::cache_parent`]; it may have forgotten.

@@ -11,7 +11,11 @@ mod web_crypto;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use worker::{Context, Env, Result, console_error, console_log, event};
+use serde_json::json;
+use worker::{
+    AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Context, Env, Result, WorkerVersionMetadata,
+    console_error, console_log, event,
+};
 
 use self::d1::D1;
 use self::fetch::{FetchOrigin, JsStream};
@@ -22,10 +26,15 @@ use crate::config::Config;
 use crate::error::{Code, Rejection};
 use crate::gate::Gate;
 use crate::http::Response;
+use crate::observe::Exchange;
 use crate::state::IsolateState;
+
+/// The version of a Worker that the platform does not tell.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 thread_local! {
     static CONFIG: OnceCell<Rc<std::result::Result<Config, String>>> = const { OnceCell::new() };
+    static METRICS: OnceCell<Option<AnalyticsEngineDataset>> = const { OnceCell::new() };
     static STATE: OnceCell<Rc<IsolateState>> = const { OnceCell::new() };
 }
 
@@ -65,18 +74,42 @@ async fn answer(
             context,
         },
         state,
-        now: (js_sys::Date::now() / 1000.0) as u64,
+        now: clock() / 1000,
+        clock,
         random,
     };
-    Ok(gate.handle(incoming, log).await)
+    Ok(gate.handle(incoming, |exchange| log(exchange, config, env)).await)
+}
+
+/// The dataset that the operator has bound, looked for once.
+fn metrics(env: &Env) -> Option<AnalyticsEngineDataset> {
+    METRICS.with(|cell| cell.get_or_init(|| env.analytics_engine("METRICS").ok()).clone())
+}
+
+/// The version of the Worker, as the platform tells it; that of the crate if it does not.
+fn version(env: &Env) -> String {
+    let version = env.get_binding::<WorkerVersionMetadata>("CF_VERSION_METADATA");
+    version.map_or_else(|_| VERSION.to_owned(), |version| version.id())
+}
+
+/// Milliseconds since 1970. The runtime's clock goes on only while something is waited for.
+fn clock() -> u64 {
+    js_sys::Date::now() as u64
 }
 
 /// A rejection is daily business; a failure of ours or of the origin's is an error.
-fn log(status: u16, reason: &str) {
-    if status < 500 {
-        console_log!("refused with {status}: {reason}");
-    } else {
-        console_error!("refused with {status}: {reason}");
+fn log(exchange: &Exchange, config: &Config, env: &Env) {
+    if let Some(metrics) = metrics(env) {
+        let (texts, numbers) = exchange.point();
+        let route = if exchange.pattern().is_empty() { "none" } else { exchange.pattern() };
+        let point = AnalyticsEngineDataPointBuilder::new().indexes([route]).blobs(texts).doubles(numbers).build();
+        // a point that is lost changes nothing for anybody
+        let _ = metrics.write_data_point(&point);
+    }
+    match exchange.line(config.log_requests, || version(env)) {
+        Some(line) if exchange.decision() == "failed" => console_error!("{line}"),
+        Some(line) => console_log!("{line}"),
+        None => {}
     }
 }
 
@@ -99,6 +132,7 @@ fn random(buffer: &mut [u8]) -> bool {
 
 /// Closed, with a sentence for the operator.
 fn misconfigured(problem: &str) -> Response<JsStream> {
-    console_error!("refused with 503: {problem}");
-    Rejection::mlflow(Code::TemporarilyUnavailable, format!("The gate is not configured: {problem}")).into_response()
+    console_error!("{}", json!({ "decision": "failed", "status": 503, "reason": problem }));
+    let message = format!("The gate is not configured: {problem}");
+    Rejection::mlflow(Code::TemporarilyUnavailable, message).into_parts().0
 }

@@ -246,6 +246,7 @@ fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_exper
         platform: &world.platform,
         state: &world.isolate,
         now: crate::support::NOW,
+        clock: || 0,
         random: |_| true,
     };
     let mut headers = Headers::default();
@@ -258,7 +259,7 @@ fn a_parent_that_is_learned_while_the_directory_is_asked_does_not_open_its_exper
         body: Some(Bytes(br#"{"run_id":"r1"}"#.to_vec())),
         client_certificate: None,
     };
-    let answer = gate.handle(request, |_, _| ()).now_or_never().unwrap();
+    let answer = gate.handle(request, |_| ()).now_or_never().unwrap();
     assert_eq!(answer.status, 403);
     assert!(world.mlflow.seen.borrow().is_empty());
 }

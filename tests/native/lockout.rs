@@ -151,6 +151,7 @@ fn in_parallel(world: &World, users: &[String]) -> Vec<u16> {
             platform: &world.platform,
             state: &world.isolate,
             now: world.now.get(),
+            clock: || 0,
             random: crate::support::never_the_same_twice,
         };
         let mut headers = Headers::default();
@@ -159,7 +160,7 @@ fn in_parallel(world: &World, users: &[String]) -> Vec<u16> {
         let url = "http://gate:8787/".to_owned();
         let request: Request<Bytes> =
             Request { method: Method::parse("GET"), url, headers, body: None, client_certificate: None };
-        gate.handle(request, |_, _| {}).await.status
+        gate.handle(request, |_| {}).await.status
     });
     let mut all = std::pin::pin!(join_all(requests));
     loop {

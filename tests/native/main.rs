@@ -20,6 +20,7 @@ mod interleavings;
 mod json_bodies;
 mod lockout;
 mod negative;
+mod observe;
 mod otlp;
 mod pages;
 mod pipeline;

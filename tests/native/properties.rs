@@ -681,7 +681,7 @@ fn a_plain_member_is_read_as_any_other() {
         let read = |text: &str| match shapes::of(row).read(text.as_bytes()) {
             Ok(body) => Ok((body.value, body.rewritten.map(|written| Json::parse(written.as_bytes()).unwrap()))),
             // the place of a fault is another by the blanks
-            Err(rejection) => Err(rejection.log_line().split(" at byte ").next().unwrap().to_owned()),
+            Err(rejection) => Err(rejection.reason().split(" at byte ").next().unwrap().to_owned()),
         };
         let (one, two) = (read(&plain), read(&other));
         assert_eq!(one, two, "{plain}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up: a room uses only what stands before it.
 const ROOMS: &[&str] = &[
-    "error http bounded secret password client_certificate json",
+    "error http bounded cost secret password client_certificate json",
     "mlflow",
     "authz",
     "routes",

@@ -236,12 +236,13 @@ fn an_answer_from_before_a_change_is_not_remembered() {
         platform: &world.platform,
         state: &world.isolate,
         now: NOW,
+        clock: || 0,
         random: |_| false,
     };
     let headers = [("Authorization", &basic(ALICE)[..])].into_iter().collect();
     let url = format!("http://gate{GET_EXPERIMENT}");
     let request = Request { method: Method::Get, url, headers, body: None, client_certificate: None };
-    assert_eq!(gate.handle(request, |_, _| ()).now_or_never().unwrap().status, 200, "decided on what D1 said");
+    assert_eq!(gate.handle(request, |_| ()).now_or_never().unwrap().status, 200, "decided on what D1 said");
     assert_eq!(world.get(ALICE, GET_EXPERIMENT).status, 403);
 }
 

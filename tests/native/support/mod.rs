@@ -21,6 +21,7 @@ use mlflow_edge_auth::client_certificate::ClientCertificate;
 use mlflow_edge_auth::config::Config;
 use mlflow_edge_auth::gate::Gate;
 use mlflow_edge_auth::http::{Body, ByteStream, Headers, Method, Request, Response, StreamError};
+use mlflow_edge_auth::observe::Exchange;
 use mlflow_edge_auth::password::{ScryptFn, portable_scrypt};
 use mlflow_edge_auth::state::IsolateState;
 use mlflow_edge_auth::upstream::{Answer as OriginAnswer, Origin, OriginError, OriginRequest};
@@ -476,7 +477,12 @@ pub struct Answer {
     pub status: u16,
     pub headers: Headers,
     pub body: String,
+    /// The reasons of refusals.
     pub log: Vec<String>,
+    /// The line of the log.
+    pub line: Option<String>,
+    /// The point of the metrics.
+    pub point: ([&'static str; 5], [f64; 7]),
 }
 
 impl Answer {
@@ -573,6 +579,7 @@ impl World {
             platform: &self.platform,
             state: &self.isolate,
             now: self.now.get(),
+            clock: || 0,
             random: never_the_same_twice,
         };
         let mut fields = Headers::default();
@@ -586,14 +593,26 @@ impl World {
             body: body.map(|bytes| Bytes(bytes.to_vec())),
             client_certificate: self.platform.certificate.borrow().clone(),
         };
-        let log = RefCell::new(Vec::new());
-        let response = gate.handle(request, |_, reason| log.borrow_mut().push(reason.to_owned())).now_or_never()?;
+        let told = RefCell::new(None);
+        let observe = |exchange: &Exchange| {
+            let line = exchange.line(self.config.log_requests, || "1".to_owned());
+            *told.borrow_mut() = Some((exchange.refusal(), line, exchange.point()));
+        };
+        let response = gate.handle(request, observe).now_or_never()?;
+        let (refusal, line, point) = told.into_inner().expect("every request is observed");
         let body = match response.body {
             Body::Empty => Vec::new(),
             Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
         };
         let body = String::from_utf8_lossy(&body).into_owned();
-        Some(Answer { status: response.status, headers: response.headers, body, log: log.into_inner() })
+        Some(Answer {
+            status: response.status,
+            headers: response.headers,
+            body,
+            log: refusal.into_iter().collect(),
+            line,
+            point,
+        })
     }
 
     pub fn get(&self, user: &str, target: &str) -> Answer {
@@ -626,10 +645,10 @@ pub const ADMIN: &str = "admin:correct horse battery";
 pub const ALICE: &str = "alice:alice-password-1";
 pub const BOB: &str = "bob:bob-password-1";
 
-/// Fills a buffer for [`Gate::random`]: the count of the calls, over and over.
+/// Fills a buffer for [`Gate::random`]: the count of the calls, times an odd number that mixes its bits, over and over.
 pub fn never_the_same_twice(buffer: &mut [u8]) -> bool {
     static CALLS: AtomicU64 = AtomicU64::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+    let call = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
     buffer.iter_mut().zip(call.iter().cycle()).for_each(|(byte, count)| *byte = *count);
     true
 }

@@ -515,6 +515,7 @@ impl Deployment {
             platform: &self.world.platform,
             state: if ask.isolate == 0 { &self.world.isolate } else { &self.second },
             now: self.world.now.get(),
+            clock: || 0,
             random: |buffer| {
                 NONCE.set(NONCE.get().wrapping_add(1));
                 buffer.fill(NONCE.get());
@@ -538,13 +539,20 @@ impl Deployment {
         };
         async move {
             let log = RefCell::new(Vec::new());
-            let response = gate.handle(incoming, |_, reason| log.borrow_mut().push(reason.to_owned())).await;
+            let response = gate.handle(incoming, |exchange| log.borrow_mut().extend(exchange.refusal())).await;
             let body = match response.body {
                 Body::Empty => Vec::new(),
                 Body::Bytes(bytes) | Body::Stream(Bytes(bytes)) => bytes,
             };
             let body = String::from_utf8_lossy(&body).into_owned();
-            Answer { status: response.status, headers: response.headers, body, log: log.into_inner() }
+            Answer {
+                status: response.status,
+                headers: response.headers,
+                body,
+                log: log.into_inner(),
+                line: None,
+                point: Default::default(),
+            }
         }
         .boxed_local()
     }
